@@ -1,0 +1,105 @@
+#pragma once
+
+// Everything the supervisor can be told. An event about a worker carries its incarnation: one that comes late,
+// when another worker has taken the slot, names a worker that is gone and is dropped.
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "base/exit_status.h"
+#include "base/signal.h"
+#include "base/types.h"
+
+namespace ni {
+
+// Index into Config::programs.
+struct ProgramId {
+  std::uint32_t value = 0;
+  constexpr auto operator<=>(const ProgramId&) const = default;
+};
+
+namespace event {
+
+// The answers to action::Spawn.
+struct Spawned {
+  Incarnation worker;
+  Pid pid;
+};
+struct SpawnFailed {
+  Incarnation worker;
+  int exit_code;       // 127 not found, 126 not executable or any other failure
+  std::string reason;  // "cannot execute node: No such file or directory"
+};
+
+// What the worker says over its channel (facts of Node's cluster protocol: wire/cluster_messages.h).
+struct Online {
+  Incarnation worker;
+};
+struct AskedForSocket {  // its first queryServer: it is a server
+  Incarnation worker;
+};
+struct Listening {  // one server more; readiness counts TCP only
+  Incarnation worker;
+  bool tcp;
+};
+struct ServerClosed {  // one server fewer
+  Incarnation worker;
+  bool tcp;
+};
+struct SaidReady {  // process.send('ready')
+  Incarnation worker;
+};
+struct Leaving {  // exitedAfterDisconnect: the program itself called disconnect() or kill()
+  Incarnation worker;
+};
+struct ChannelClosed {
+  Incarnation worker;
+};
+
+// What guards have seen.
+struct Unresponsive {
+  Incarnation worker;
+  Duration silent_for;
+};
+struct OverMemory {
+  Incarnation worker;
+  Bytes used;
+  Bytes allowed;
+};
+
+struct Exited {  // from waitpid(2): any process, ours or an orphan
+  Pid pid;
+  ExitStatus status;
+  bool out_of_memory = false;  // the kernel's OOM killer, as memory.events tells
+};
+
+struct SignalArrived {
+  Signal signal;
+};
+
+struct DeadlineReached {};  // now ≥ next_deadline()
+
+// The container was resized, or a person asked: so many workers from now on.
+struct TargetChanged {
+  ProgramId program;
+  unsigned workers;
+};
+struct ReloadAsked {};
+struct RestartAsked {
+  ProgramId program;
+  SlotId slot;
+};
+struct StopAsked {
+  bool quick = false;
+};
+
+}  // namespace event
+
+using Event = std::variant<event::Spawned, event::SpawnFailed, event::Online, event::AskedForSocket,
+                           event::Listening, event::ServerClosed, event::SaidReady, event::Leaving,
+                           event::ChannelClosed, event::Unresponsive, event::OverMemory, event::Exited,
+                           event::SignalArrived, event::DeadlineReached, event::TargetChanged,
+                           event::ReloadAsked, event::RestartAsked, event::StopAsked>;
+
+}  // namespace ni
