@@ -1,0 +1,112 @@
+"""A cgroup of a test's own, with CPU quota and memory limit, on cgroup v1 or v2; removed at the end.
+
+    with cgroup.Group(cpus=1.5, memory=256 << 20) as group:
+        with nodeinit.start(..., group=group): ...
+    group.set_cpus(2), group.set_memory(bytes)     live; None: no limit
+    group.path("cpu") -> Path                      its folder in a controller's tree
+    group.processes() -> [pid]
+    available() -> bool                            False where cgroups may not be made: skip the test
+
+It is made below the root of the tree, not below the test's own group (which may have a limit of its own).
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+_PERIOD = 100_000
+
+
+def is_v2() -> bool:
+    return (_ROOT / "cgroup.controllers").exists()
+
+
+def available() -> bool:
+    try:
+        with Group():
+            return True
+    except OSError:
+        return False
+
+
+class Group:
+    _count = 0
+
+    def __init__(self, cpus=None, memory=None):
+        Group._count += 1
+        self.name = f"nodeinit-test-{os.getpid()}-{Group._count}"
+        if is_v2():
+            for controller in ("cpu", "memory"):
+                _try_write(_ROOT / "cgroup.subtree_control", f"+{controller}")
+            self._folders = {c: _ROOT / self.name for c in ("cpu", "memory")}
+        else:
+            self._folders = {c: _ROOT / c / self.name for c in ("cpu", "cpuacct", "memory", "pids")
+                             if (_ROOT / c).is_dir()}  # fmt: skip
+        for folder in set(self._folders.values()):
+            folder.mkdir()
+        try:
+            self.set_cpus(cpus)
+            self.set_memory(memory)
+        except OSError:
+            self.remove()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def path(self, controller) -> Path:
+        return self._folders[controller]
+
+    def set_cpus(self, cpus):
+        quota = None if cpus is None else round(cpus * _PERIOD)
+        if is_v2():
+            (self.path("cpu") / "cpu.max").write_text(f"{'max' if quota is None else quota} {_PERIOD}")
+        else:
+            (self.path("cpu") / "cpu.cfs_period_us").write_text(str(_PERIOD))
+            (self.path("cpu") / "cpu.cfs_quota_us").write_text(str(-1 if quota is None else quota))
+
+    def set_memory(self, limit):
+        if is_v2():
+            (self.path("memory") / "memory.max").write_text("max" if limit is None else str(limit))
+        else:
+            (self.path("memory") / "memory.limit_in_bytes").write_text(str(-1 if limit is None else limit))
+
+    # Moves the calling process in (between fork and exec).
+    def enter(self):
+        for folder in set(self._folders.values()):
+            (folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    def processes(self) -> list:
+        return [int(pid) for pid in (self.path("cpu") / "cgroup.procs").read_text().split()]
+
+    def remove(self):
+        end = time.monotonic() + 10
+        for folder in set(self._folders.values()):
+            while folder.exists():
+                try:
+                    folder.rmdir()
+                except OSError:  # a process is still dying in it
+                    if time.monotonic() > end:
+                        raise
+                    self._kill_all(folder)
+                    time.sleep(0.02)
+
+    @staticmethod
+    def _kill_all(folder):
+        for pid in (folder / "cgroup.procs").read_text().split():
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+def _try_write(path, text):
+    try:
+        path.write_text(text)
+    except OSError:
+        pass  # already on, or not ours to give: set_cpus tells

@@ -1,0 +1,304 @@
+"""nodeinit as PID 1 of a PID namespace of its own.
+
+    start(command, options=(), env=None, ...) -> Nodeinit      use it as a context manager
+        env        added to a small environment (PATH, HOME); values may be numbers
+        cwd        working directory
+        namespaces further namespaces: {"net", "ipc", "uts", "cgroup"}; with "net", loopback is up
+        group      a cgroup.Group to start in
+        user       uid (= gid) to run as, without any capability and with no_new_privs
+        pid1       False: an ordinary process, in the test's own PID namespace
+        program    the binary; default $NODEINIT or build/nodeinit
+    run(command, ..., timeout) -> Finished(code, out, err)     start, wait for the end
+    free_port() -> int
+
+    Nodeinit.pid               PID of nodeinit as the test sees it
+    .wait_port(port)           until something accepts there; fails when nodeinit ends before
+    .wait_line(regex, stream="err") -> re.Match      the first line, past or future, that matches
+    .wait_for(question)        until question() is true; returns what it said
+    .err, .out                 what was written so far (str)
+    .send(signal.SIGHUP)       to nodeinit
+    .wait(timeout) -> code     until it ends; 128 + signal when killed
+    .stop(signal.SIGTERM) -> code
+    .processes() -> [Process(pid, parent, inner_pid, state, name, arguments, started)]    all in its namespace but nodeinit
+    .workers()                 those whose parent is nodeinit, zombies excluded
+    .zombies()
+    .ctl("status", "--json") -> Finished      `nodeinit ctl …` inside its namespaces
+
+Every wait has a deadline (DEADLINE seconds unless told) and fails with what nodeinit has written.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+DEADLINE = 30
+# unshare(1) of util-linux 2.38 fails when it wants to die of SIGKILL as its PID 1 did: the last thing it says.
+_UNSHARE_AFTER_KILL = "unshare: sigprocmask unblock failed"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def binary() -> str:
+    return os.environ.get("NODEINIT") or str(TOP / "build" / "nodeinit")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Finished:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Process:
+    pid: int
+    parent: int
+    inner_pid: int
+    state: str
+    name: str
+    arguments: list
+    started: int  # clock ticks since boot: tells two users of one pid apart
+
+
+def start(command, options=(), env=None, **how) -> "Nodeinit":
+    return Nodeinit([str(word) for word in [*options, "--", *command]], env or {}, **how)
+
+
+def run(command, options=(), env=None, timeout=DEADLINE, **how) -> Finished:
+    with start(command, options, env, **how) as pid1:
+        code = pid1.wait(timeout)
+        return Finished(code, pid1.out, pid1.err)
+
+
+def wait_for(question, deadline=DEADLINE, what=None, pause=0.01):
+    end = time.monotonic() + deadline
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what or question} not within {deadline} s")
+        time.sleep(pause)
+
+
+class Nodeinit:
+    def __init__(self, arguments, env, cwd=None, namespaces=(), group=None, user=None, pid1=True,
+                 program=None, stdin=subprocess.DEVNULL):  # fmt: skip
+        self._pid1 = pid1
+        self._wrapped = pid1 or bool(namespaces)
+        self._program = program or binary()
+        command = [*_wrapping(pid1, namespaces, user), self._program, *arguments]
+        environment = {"PATH": PATH, "HOME": "/tmp"} | {k: str(v) for k, v in env.items()}
+        self._process = subprocess.Popen(
+            command, env=environment, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, start_new_session=True,
+            preexec_fn=(lambda: group.enter()) if group else None,
+        )  # fmt: skip
+        self._written = {"out": [], "err": []}
+        self._news = threading.Condition()
+        self._readers = [self._read("out", self._process.stdout), self._read("err", self._process.stderr)]
+        self.pid = self._find_pid()
+        self._namespace = _namespace_of(self.pid) if pid1 else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # Ends whatever is left. Killing PID 1 ends its whole namespace.
+    def close(self):
+        if self._process.poll() is None:
+            for pid in {self.pid, self._process.pid} - {None}:
+                _kill(pid, signal.SIGKILL)
+            self._process.wait(DEADLINE)
+        for reader in self._readers:
+            reader.join(2)
+
+    @property
+    def out(self) -> str:
+        return "".join(self._written["out"])
+
+    @property
+    def err(self) -> str:
+        return "".join(self._written["err"])
+
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_for(self, question, deadline=DEADLINE, what=None):
+        def asked():
+            answer = question()
+            assert answer or self.running(), f"nodeinit ended: {self.told()}"
+            return answer
+
+        try:
+            return wait_for(asked, deadline, what)
+        except TimeoutError as late:
+            raise AssertionError(f"{late}\n{self.told()}") from None
+
+    def wait_port(self, port, host="127.0.0.1", deadline=DEADLINE):
+        def answers():
+            try:
+                socket.create_connection((host, port), 1).close()
+                return True
+            except OSError:
+                return False
+
+        self.wait_for(answers, deadline, f"a listener on port {port}")
+
+    def wait_line(self, pattern, stream="err", deadline=DEADLINE) -> re.Match:
+        wanted = re.compile(pattern, re.MULTILINE)
+        end = time.monotonic() + deadline
+        with self._news:
+            while True:
+                found = wanted.search("".join(self._written[stream]))
+                if found:
+                    return found
+                ended = not self.running() and not any(r.is_alive() for r in self._readers)
+                if ended or time.monotonic() > end:
+                    raise AssertionError(f"no line {pattern!r} in std{stream}\n{self.told()}")
+                self._news.wait(0.1)
+
+    def send(self, number):
+        os.kill(self.pid, number)
+
+    def wait(self, timeout=DEADLINE) -> int:
+        try:
+            code = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout} s\n{self.told()}") from None
+        for reader in self._readers:
+            reader.join(5)
+        if code == 1 and _UNSHARE_AFTER_KILL in self.err:
+            return 128 + signal.SIGKILL
+        return code if code >= 0 else 128 - code
+
+    def stop(self, number=signal.SIGTERM, timeout=DEADLINE) -> int:
+        self.send(number)
+        return self.wait(timeout)
+
+    def processes(self) -> list:
+        found = [_process(int(p.name)) for p in Path("/proc").iterdir() if p.name.isdigit()]
+        return [p for p in found if p and p.pid != self.pid and self._is_inside(p)]
+
+    def workers(self) -> list:
+        return [p for p in self.processes() if p.parent == self.pid and p.state not in "ZX"]
+
+    def zombies(self) -> list:
+        return [p for p in self.processes() if p.state == "Z"]
+
+    def ctl(self, *words, timeout=DEADLINE) -> Finished:
+        enter = ["nsenter", "-t", str(self.pid), "-p", "-n", "-m"] if self._wrapped else []
+        done = subprocess.run(
+            [*enter, self._program, "ctl", *words], env={"PATH": PATH}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=timeout,
+        )  # fmt: skip
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def told(self) -> str:
+        code = self._process.poll()
+        return (f"nodeinit {'runs' if code is None else f'ended with {code}'}\n"
+                f"--- stdout\n{self.out[-4000:]}\n--- stderr\n{self.err[-8000:]}")  # fmt: skip
+
+    def _read(self, name, stream):
+        def pump():
+            for line in iter(stream.readline, b""):
+                with self._news:
+                    self._written[name].append(line.decode(errors="replace"))
+                    self._news.notify_all()
+
+        thread = threading.Thread(target=pump, daemon=True)
+        thread.start()
+        return thread
+
+    # unshare(1) is our child, PID 1 its only child (after setpriv and the like have replaced themselves).
+    def _find_pid(self):
+        if not self._pid1:
+            return self._process.pid
+        children = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
+
+        def look():
+            if not self.running():
+                return self._process.pid  # ended at once; its code is still to be had by wait()
+            words = _text(children).split()
+            # Until exec of nodeinit itself, signals would reach the wrapper.
+            return int(words[0]) if words and _name(int(words[0])) == _base(self._program) else None
+
+        return wait_for(look, what="PID 1 in its namespace", pause=0.002)
+
+    def _is_inside(self, process) -> bool:
+        if self._namespace:
+            return _namespace_of(process.pid) == self._namespace
+        while process and process.parent > 1:
+            if process.parent == self.pid:
+                return True
+            process = _process(process.parent)
+        return False
+
+
+def _wrapping(pid1, namespaces, user):
+    words = []
+    if pid1 or namespaces:
+        words = ["unshare", *[f"--{name}" for name in namespaces]]
+        if os.geteuid() != 0:
+            words += ["--user", "--map-root-user"]
+        if pid1:
+            words += ["--pid", "--fork", "--mount-proc", "--kill-child"]
+    if "net" in namespaces:
+        words += ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    if user is not None:
+        words += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups",
+                  "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]  # fmt: skip
+    return words
+
+
+def _text(path) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _name(pid) -> str:
+    return _text(f"/proc/{pid}/comm").strip()
+
+
+def _base(program) -> str:
+    return os.path.basename(program)[:15]  # the kernel keeps 15 bytes of a name, proc(5)
+
+
+def _namespace_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return None
+
+
+def _process(pid):
+    stat = _text(f"/proc/{pid}/stat")
+    if not stat:
+        return None
+    name, rest = stat[stat.index("(") + 1 : stat.rindex(")")], stat[stat.rindex(")") + 2 :].split()
+    inner = re.search(r"^NSpid:.*?(\d+)$", _text(f"/proc/{pid}/status"), re.MULTILINE)
+    arguments = _text(f"/proc/{pid}/cmdline").split("\0")[:-1]
+    return Process(pid, int(rest[1]), int(inner[1]) if inner else pid, rest[0], name, arguments, int(rest[19]))
+
+
+def _kill(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
