@@ -1,0 +1,183 @@
+#include "wire/cluster_messages.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+namespace ni::wire {
+namespace {
+
+constexpr std::string_view kCluster = "NODE_CLUSTER";
+
+Error malformed(std::string_view what) {
+  return {.operation = "read",
+          .subject = "a message of a worker",
+          .code = 0,
+          .reason = std::string(what)};
+}
+
+// Node leaves out what is undefined, and Deno writes `"backlog":false`: what is no number counts as
+// none.
+int small_number(const Json& value, int otherwise) {
+  const std::optional<std::int64_t> number = value.integer();
+  const bool fits = number && *number >= std::numeric_limits<int>::min() &&
+                    *number <= std::numeric_limits<int>::max();
+  return fits ? static_cast<int>(*number) : otherwise;
+}
+
+std::optional<ListenQuery::Type> type_of(const Json& message) {
+  const Json type = message.at("addressType");
+  if (type.equals("udp4")) return ListenQuery::Type::udp4;
+  if (type.equals("udp6")) return ListenQuery::Type::udp6;
+  if (small_number(message.at("fd"), -1) >= 0) return ListenQuery::Type::descriptor;
+  switch (small_number(type, 0)) {
+    case 4:
+      return ListenQuery::Type::tcp4;
+    case 6:
+      return ListenQuery::Type::tcp6;
+    case -1:
+      return ListenQuery::Type::pipe;
+    default:
+      return std::nullopt;
+  }
+}
+
+Result<ListenQuery> parse_query(const Json& message) {
+  const std::optional<ListenQuery::Type> type = type_of(message);
+  const std::optional<std::int64_t> index = message.at("index").integer();
+  if (!type) return malformed("a listen without a type of address");
+  ListenQuery query{.type = *type,
+                    .address = message.at("address").string(),
+                    .port = small_number(message.at("port"), 0),
+                    .descriptor = small_number(message.at("fd"), -1),
+                    .flags = small_number(message.at("flags"), 0),
+                    .backlog = small_number(message.at("backlog"), 0),
+                    .index = index.value_or(0),
+                    .readable_by_all = message.at("readableAll").boolean().value_or(false),
+                    .writable_by_all = message.at("writableAll").boolean().value_or(false),
+                    .data = message.at("data")};
+  if (query.type == ListenQuery::Type::pipe && !query.address)
+    return malformed("a pipe without a path");
+  return query;
+}
+
+Result<WorkerMessage> parse_act(const Json& message) {
+  const Json act = message.at("act");
+  const std::optional<std::int64_t> seq = message.at("seq").integer();
+  if (act.equals("online")) return WorkerMessage(OnlineAct{});
+  if (act.equals("queryServer")) {
+    NI_TRY(ListenQuery query, parse_query(message));
+    if (!seq) return malformed("a queryServer without seq");
+    return WorkerMessage(QueryServerAct{*seq, std::move(query)});
+  }
+  if (act.equals("listening")) {
+    NI_TRY(ListenQuery query, parse_query(message));
+    return WorkerMessage(ListeningAct{std::move(query)});
+  }
+  if (act.equals("close")) {
+    std::optional<std::string> key = message.at("key").string();
+    if (!key) return malformed("a close without key");
+    return WorkerMessage(CloseAct{*std::move(key)});
+  }
+  if (act.equals("exitedAfterDisconnect")) {
+    if (!seq) return malformed("an exitedAfterDisconnect without seq");
+    return WorkerMessage(ExitedAfterDisconnectAct{*seq});
+  }
+  return WorkerMessage(UnknownMessage{});
+}
+
+Json answer_body(const Answer& answer, const Json& error_number) {
+  return Json::object({{"cmd", kCluster},
+                       {"errno", error_number},
+                       {"key", answer.key},
+                       {"ack", answer.ack},
+                       {"data", answer.data ? answer.data : Json(nullptr)}});
+}
+
+Json handle(std::string_view type, const Json& message) {
+  return Json::object({{"cmd", "NODE_HANDLE"}, {"type", type}, {"msg", message}});
+}
+
+}  // namespace
+
+bool ListenQuery::same_place(const ListenQuery& other) const {
+  return type == other.type && address == other.address && descriptor == other.descriptor &&
+         index == other.index;
+}
+
+std::string listen_key(const ListenQuery& query) {
+  const auto type = [&]() -> std::string_view {
+    switch (query.type) {
+      case ListenQuery::Type::tcp4:
+        return "4";
+      case ListenQuery::Type::tcp6:
+        return "6";
+      case ListenQuery::Type::pipe:
+        return "-1";
+      case ListenQuery::Type::udp4:
+        return "udp4";
+      case ListenQuery::Type::udp6:
+        return "udp6";
+      case ListenQuery::Type::descriptor:
+        return "fd";
+    }
+    return "";
+  }();
+  return fmt::format("{}:{}:{}:{}:{}", query.address.value_or(""), query.port, type,
+                     query.descriptor, query.index);
+}
+
+Result<WorkerMessage> parse_worker_message(std::string_view line) {
+  NI_TRY(const Json message, Json::parse(line));
+  const Json cmd = message.at("cmd");
+  if (cmd.equals("NODE_HANDLE_ACK")) return WorkerMessage(HandleAck{});
+  if (cmd.equals("NODE_HANDLE_NACK")) return WorkerMessage(HandleNack{});
+  if (!cmd.equals(kCluster)) return WorkerMessage(UnknownMessage{});
+  if (const auto ack = message.at("ack").integer()) {
+    return WorkerMessage(Reply{*ack, message.at("accepted").boolean().value_or(false)});
+  }
+  return parse_act(message);
+}
+
+std::string shared_handle_line(const Answer& answer, bool udp) {
+  const Json body = answer_body(answer, 0).set("seq", answer.seq);
+  return handle(udp ? "dgram.Native" : "net.Native", body).text() + '\n';
+}
+
+std::string error_line(const Answer& answer, int error_number) {
+  return answer_body(answer, -error_number).set("seq", answer.seq).text() + '\n';
+}
+
+std::string round_robin_line(const Answer& answer, const std::optional<SocketName>& name) {
+  Json body = answer_body(answer, nullptr);
+  if (name) {
+    body.set("sockname", Json::object({{"address", name->address},
+                                       {"family", name->ipv6 ? "IPv6" : "IPv4"},
+                                       {"port", name->port}}));
+  }
+  return body.set("seq", answer.seq).text() + '\n';
+}
+
+std::string new_connection_line(std::string_view key, std::int64_t seq) {
+  const Json body =
+      Json::object({{"cmd", kCluster}, {"act", "newconn"}, {"key", key}, {"seq", seq}});
+  return handle("net.Native", body).text() + '\n';
+}
+
+std::string disconnect_line(std::int64_t seq) {
+  return Json::object({{"cmd", kCluster}, {"act", "disconnect"}, {"seq", seq}}).text() + '\n';
+}
+
+std::string acknowledge_line(std::int64_t ack, std::int64_t seq) {
+  return Json::object({{"cmd", kCluster}, {"ack", ack}, {"seq", seq}}).text() + '\n';
+}
+
+std::string ping_line() {
+  return handle("net.Native", Json::object({{"cmd", "NODE_NODEINIT_PING"}})).text() + '\n';
+}
+
+std::string handle_ack_line() {
+  return Json::object({{"cmd", "NODE_HANDLE_ACK"}}).text() + '\n';
+}
+
+}  // namespace ni::wire

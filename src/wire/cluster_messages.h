@@ -1,0 +1,98 @@
+#pragma once
+
+// Node's cluster protocol as typed messages: what a worker says to its primary, and the few lines
+// that a primary says. The same in Node 12 … 26 (lib/internal/cluster/child.js, primary.js).
+// Nothing else is ever sent to a worker.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/result.h"
+#include "wire/json.h"
+
+namespace ni::wire {
+
+// What server.listen() or socket.bind() asks for.
+struct ListenQuery {
+  enum class Type : std::uint8_t { tcp4, tcp6, pipe, udp4, udp6, descriptor };
+  Type type = Type::tcp4;
+  std::optional<std::string>
+      address;  // nullopt: any address; a path for a pipe ('\0' first: abstract)
+  int port = 0;
+  int descriptor = -1;  // the number in the primary, for Type::descriptor
+  int flags = 0;        // kIpv6Only, for udp also kUdpReuseAddress
+  int backlog = 0;      // 0: Node's own default
+  std::int64_t index = 0;
+  bool readable_by_all = false;  // pipes
+  bool writable_by_all = false;
+  Json data;  // to be given back to every worker as the first one sent it: TLS ticket keys; absent
+              // or null: none
+
+  bool is_tcp() const { return type == Type::tcp4 || type == Type::tcp6; }
+  bool is_udp() const { return type == Type::udp4 || type == Type::udp6; }
+  bool same_place(
+      const ListenQuery& other) const;  // but for the port: a `listening` names the assigned one
+};
+inline constexpr int kIpv6Only = 1;
+inline constexpr int kUdpReuseAddress = 4;
+inline constexpr int kUdpReusePort = 8;
+
+// The name by which worker and primary speak of a listen, like Node's own. Unique among a worker's
+// handles.
+std::string listen_key(const ListenQuery& query);
+
+struct OnlineAct {};
+struct QueryServerAct {
+  std::int64_t seq;
+  ListenQuery query;
+};
+struct ListeningAct {
+  ListenQuery query;  // with the real port
+};
+struct CloseAct {
+  std::string key;
+};
+struct ExitedAfterDisconnectAct {
+  std::int64_t seq;
+};
+struct Reply {  // to a newconn
+  std::int64_t ack;
+  bool accepted;
+};
+struct HandleAck {};
+struct HandleNack {};
+struct UnknownMessage {
+};  // another NODE_… of the program's own, or an act of a later Node: ignored
+using WorkerMessage =
+    std::variant<OnlineAct, QueryServerAct, ListeningAct, CloseAct, ExitedAfterDisconnectAct, Reply,
+                 HandleAck, HandleNack, UnknownMessage>;
+
+// An internal line. Errors: no JSON, or an act that lacks what it must have.
+Result<WorkerMessage> parse_worker_message(std::string_view line);
+
+// The primary's lines, '\n' included.
+struct SocketName {
+  std::string address;
+  bool ipv6 = false;
+  int port = 0;
+};
+struct Answer {
+  std::string key;
+  std::int64_t ack = 0;
+  std::int64_t seq = 0;
+  Json data;
+};
+std::string shared_handle_line(const Answer& answer, bool udp);  // with the socket
+std::string error_line(const Answer& answer,
+                       int error_number);  // errno as errno.h has it, positive
+std::string round_robin_line(const Answer& answer, const std::optional<SocketName>& name);
+std::string new_connection_line(std::string_view key, std::int64_t seq);  // with the connection
+std::string disconnect_line(std::int64_t seq);
+std::string acknowledge_line(std::int64_t ack, std::int64_t seq);
+std::string ping_line();        // answered by NODE_HANDLE_NACK through the event loop
+std::string handle_ack_line();  // exactly one for each HandleLine, never unasked: Node asserts it
+
+}  // namespace ni::wire
