@@ -1,8 +1,8 @@
 #pragma once
 
-// NI_ASSERT(condition) is for our own mistakes only, never for what the world does. Test builds abort. In the
-// shipped program PID 1 must live: the failure is counted (assertion_failures()) and the macro yields false,
-// so that the caller takes the safe branch:
+// NI_ASSERT(condition) is for our own mistakes only, never for what the world does. Test builds
+// abort. In the shipped program PID 1 must live: the failure is counted (assertion_failures()) and
+// the macro yields false, so that the caller takes the safe branch:
 //
 //   if (!NI_ASSERT(slot < slots.size())) return;
 

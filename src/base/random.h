@@ -1,6 +1,7 @@
 #pragma once
 
-// A seeded source of numbers for jitter: the same seed gives the same run, for ever. Not for secrets.
+// A seeded source of numbers for jitter: the same seed gives the same run, for ever. Not for
+// secrets.
 
 #include <cstdint>
 

@@ -63,11 +63,11 @@ class [[nodiscard]] Result<void> {
 
 #define NI_CONCAT_(a, b) a##b
 #define NI_CONCAT(a, b) NI_CONCAT_(a, b)
-#define NI_TRY_(result, declaration, expression)   \
-  auto result = (expression);                      \
-  if (!(result)) {                                 \
-    return std::move(result).error();              \
-  }                                                \
+#define NI_TRY_(result, declaration, expression) \
+  auto result = (expression);                    \
+  if (!(result)) {                               \
+    return std::move(result).error();            \
+  }                                              \
   declaration = std::move(result).value()
 #define NI_TRY(declaration, expression) \
   NI_TRY_(NI_CONCAT(ni_try_, __LINE__), declaration, expression)

@@ -13,15 +13,18 @@ struct Named {
 };
 
 constexpr std::array kNames = {
-    Named{SIGHUP, "HUP"},       Named{SIGINT, "INT"},     Named{SIGQUIT, "QUIT"}, Named{SIGILL, "ILL"},
-    Named{SIGTRAP, "TRAP"},     Named{SIGABRT, "ABRT"},   Named{SIGBUS, "BUS"},   Named{SIGFPE, "FPE"},
-    Named{SIGKILL, "KILL"},     Named{SIGUSR1, "USR1"},   Named{SIGSEGV, "SEGV"}, Named{SIGUSR2, "USR2"},
-    Named{SIGPIPE, "PIPE"},     Named{SIGALRM, "ALRM"},   Named{SIGTERM, "TERM"}, Named{16, "STKFLT"},
-    Named{SIGCHLD, "CHLD"},     Named{SIGCONT, "CONT"},   Named{SIGSTOP, "STOP"}, Named{SIGTSTP, "TSTP"},
-    Named{SIGTTIN, "TTIN"},     Named{SIGTTOU, "TTOU"},   Named{SIGURG, "URG"},   Named{SIGXCPU, "XCPU"},
-    Named{SIGXFSZ, "XFSZ"},     Named{SIGVTALRM, "VTALRM"}, Named{SIGPROF, "PROF"}, Named{SIGWINCH, "WINCH"},
-    Named{SIGIO, "IO"},         Named{30, "PWR"},         Named{SIGSYS, "SYS"},   Named{SIGABRT, "IOT"},
-    Named{SIGCHLD, "CLD"},      Named{SIGIO, "POLL"},
+    Named{SIGHUP, "HUP"},     Named{SIGINT, "INT"},       Named{SIGQUIT, "QUIT"},
+    Named{SIGILL, "ILL"},     Named{SIGTRAP, "TRAP"},     Named{SIGABRT, "ABRT"},
+    Named{SIGBUS, "BUS"},     Named{SIGFPE, "FPE"},       Named{SIGKILL, "KILL"},
+    Named{SIGUSR1, "USR1"},   Named{SIGSEGV, "SEGV"},     Named{SIGUSR2, "USR2"},
+    Named{SIGPIPE, "PIPE"},   Named{SIGALRM, "ALRM"},     Named{SIGTERM, "TERM"},
+    Named{16, "STKFLT"},      Named{SIGCHLD, "CHLD"},     Named{SIGCONT, "CONT"},
+    Named{SIGSTOP, "STOP"},   Named{SIGTSTP, "TSTP"},     Named{SIGTTIN, "TTIN"},
+    Named{SIGTTOU, "TTOU"},   Named{SIGURG, "URG"},       Named{SIGXCPU, "XCPU"},
+    Named{SIGXFSZ, "XFSZ"},   Named{SIGVTALRM, "VTALRM"}, Named{SIGPROF, "PROF"},
+    Named{SIGWINCH, "WINCH"}, Named{SIGIO, "IO"},         Named{30, "PWR"},
+    Named{SIGSYS, "SYS"},     Named{SIGABRT, "IOT"},      Named{SIGCHLD, "CLD"},
+    Named{SIGIO, "POLL"},
 };
 
 std::optional<Signal> parse_real_time(std::string_view text) {

@@ -10,7 +10,7 @@
 
 namespace ni {
 
-inline constexpr int kHighestSignal = 64;       // _NSIG - 1 on x86 and arm, signal(7)
+inline constexpr int kHighestSignal = 64;        // _NSIG - 1 on x86 and arm, signal(7)
 inline constexpr int kFirstRealTimeSignal = 34;  // 32 and 33 belong to the thread library, nptl(7)
 
 class Signal {
@@ -29,9 +29,9 @@ class Signal {
 };
 
 struct signals {
-  static constexpr Signal hup{SIGHUP}, interrupt{SIGINT}, quit{SIGQUIT}, abort{SIGABRT}, kill{SIGKILL},
-      usr1{SIGUSR1}, usr2{SIGUSR2}, pipe{SIGPIPE}, term{SIGTERM}, child{SIGCHLD}, cont{SIGCONT},
-      stop{SIGSTOP}, tstp{SIGTSTP}, ttin{SIGTTIN}, ttou{SIGTTOU}, winch{SIGWINCH};
+  static constexpr Signal hup{SIGHUP}, interrupt{SIGINT}, quit{SIGQUIT}, abort{SIGABRT},
+      kill{SIGKILL}, usr1{SIGUSR1}, usr2{SIGUSR2}, pipe{SIGPIPE}, term{SIGTERM}, child{SIGCHLD},
+      cont{SIGCONT}, stop{SIGSTOP}, tstp{SIGTSTP}, ttin{SIGTTIN}, ttou{SIGTTOU}, winch{SIGWINCH};
 };
 
 // "SIGTERM", "SIGRTMIN+3" (counted from 34, as kill -l of a shell does)

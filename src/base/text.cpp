@@ -15,7 +15,8 @@ struct Unit {
   std::uint64_t factor;
 };
 
-// "1.5" as thousandths; at most three decimals are kept, more are refused: what is written is what is meant.
+// "1.5" as thousandths; at most three decimals are kept, more are refused: what is written is what
+// is meant.
 std::optional<std::uint64_t> parse_thousandths(std::string_view text) {
   const auto dot = text.find('.');
   const auto whole = parse_number<std::uint64_t>(text.substr(0, dot));
@@ -54,18 +55,35 @@ std::optional<std::uint64_t> parse_with_unit(std::string_view text, std::span<co
 }
 
 constexpr std::array kDurationUnits = {
-    Unit{"us", 1'000},           Unit{"ms", 1'000'000},          Unit{"s", 1'000'000'000},
-    Unit{"m", 60'000'000'000},   Unit{"min", 60'000'000'000},    Unit{"h", 3'600'000'000'000},
+    Unit{"us", 1'000},
+    Unit{"ms", 1'000'000},
+    Unit{"s", 1'000'000'000},
+    Unit{"m", 60'000'000'000},
+    Unit{"min", 60'000'000'000},
+    Unit{"h", 3'600'000'000'000},
     Unit{"d", 86'400'000'000'000},
 };
 constexpr Duration kLongestDuration = std::chrono::hours(24 * 3650);
 
 constexpr std::array kSizeUnits = {
-    Unit{"", 1},          Unit{"b", 1},         Unit{"k", kKiB},        Unit{"kb", kKiB},
-    Unit{"kib", kKiB},    Unit{"ki", kKiB},     Unit{"m", kMiB},        Unit{"mb", kMiB},
-    Unit{"mib", kMiB},    Unit{"mi", kMiB},     Unit{"g", kGiB},        Unit{"gb", kGiB},
-    Unit{"gib", kGiB},    Unit{"gi", kGiB},     Unit{"t", 1024 * kGiB}, Unit{"tb", 1024 * kGiB},
-    Unit{"tib", 1024 * kGiB}, Unit{"ti", 1024 * kGiB},
+    Unit{"", 1},
+    Unit{"b", 1},
+    Unit{"k", kKiB},
+    Unit{"kb", kKiB},
+    Unit{"kib", kKiB},
+    Unit{"ki", kKiB},
+    Unit{"m", kMiB},
+    Unit{"mb", kMiB},
+    Unit{"mib", kMiB},
+    Unit{"mi", kMiB},
+    Unit{"g", kGiB},
+    Unit{"gb", kGiB},
+    Unit{"gib", kGiB},
+    Unit{"gi", kGiB},
+    Unit{"t", 1024 * kGiB},
+    Unit{"tb", 1024 * kGiB},
+    Unit{"tib", 1024 * kGiB},
+    Unit{"ti", 1024 * kGiB},
 };
 
 // Thousandths as text without trailing zeros: 1500 is "1.5".
@@ -93,9 +111,12 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
   return row.back();
 }
 
-// Length of the valid UTF-8 sequence at the start of `text`, 0 if there is none (RFC 3629, table 3-7 of Unicode).
+// Length of the valid UTF-8 sequence at the start of `text`, 0 if there is none (RFC 3629, table
+// 3-7 of Unicode).
 std::size_t utf8_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
   const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
   const unsigned lead = byte(0);
   if (lead < 0x80) {
@@ -127,15 +148,17 @@ std::string_view trim(std::string_view text) {
 
 std::string to_upper(std::string_view text) {
   std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  std::ranges::transform(result, result.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
   return result;
 }
 
 std::string to_lower(std::string_view text) {
   std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::ranges::transform(result, result.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return result;
 }
 
@@ -217,7 +240,8 @@ std::string format_size(Bytes bytes) {
     if (bytes.value >= unit.factor) {
       const std::uint64_t whole = bytes.value / unit.factor;
       const std::uint64_t tenths = bytes.value % unit.factor * 10 / unit.factor;
-      return format_thousandths(whole * 1000 + (whole < 100 ? tenths * 100 : 0)) + std::string(unit.name);
+      return format_thousandths(whole * 1000 + (whole < 100 ? tenths * 100 : 0)) +
+             std::string(unit.name);
     }
   }
   return std::to_string(bytes.value) + " B";

@@ -1,6 +1,7 @@
 #pragma once
 
-// The strong types that cross every boundary: a pid cannot be taken for a slot, bytes not for a count.
+// The strong types that cross every boundary: a pid cannot be taken for a slot, bytes not for a
+// count.
 
 #include <chrono>
 #include <compare>
@@ -14,8 +15,8 @@ using namespace std::chrono_literals;
 
 using Duration = std::chrono::nanoseconds;
 
-// A clock that cannot be asked: the pure layers are given `now`, only loop and app know where it comes from
-// (CLOCK_MONOTONIC, or the simulation's virtual time).
+// A clock that cannot be asked: the pure layers are given `now`, only loop and app know where it
+// comes from (CLOCK_MONOTONIC, or the simulation's virtual time).
 struct MonotonicClock {
   using duration = Duration;
   using rep = duration::rep;
@@ -25,7 +26,8 @@ struct MonotonicClock {
 };
 using Instant = MonotonicClock::time_point;
 
-// A process other than init: never below 2, so that kill(-1) or kill(0) cannot be typed by accident.
+// A process other than init: never below 2, so that kill(-1) or kill(0) cannot be typed by
+// accident.
 class Pid {
  public:
   static constexpr std::optional<Pid> from(int value) {
@@ -45,7 +47,8 @@ struct SlotId {
   constexpr auto operator<=>(const SlotId&) const = default;
 };
 
-// Counts spawns, from 1: the name of one worker for ever. It is Node's NODE_UNIQUE_ID (cluster.worker.id).
+// Counts spawns, from 1: the name of one worker for ever. It is Node's NODE_UNIQUE_ID
+// (cluster.worker.id).
 struct Incarnation {
   std::uint32_t value = 0;
   constexpr auto operator<=>(const Incarnation&) const = default;

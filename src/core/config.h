@@ -1,9 +1,9 @@
 #pragma once
 
 // What the user asked for: every setting, typed, with its default. Filled by the table of settings
-// (core/settings.h) from options, environment and TOML; read by everyone, changed by nobody after the start
-// (a reload makes a new one). A container runs one Program, unless TOML names several; what a program does not
-// set itself it takes from the top level.
+// (core/settings.h) from options, environment and TOML; read by everyone, changed by nobody after
+// the start (a reload makes a new one). A container runs one Program, unless TOML names several;
+// what a program does not set itself it takes from the top level.
 
 #include <cstdint>
 #include <optional>
@@ -65,7 +65,7 @@ struct SignalRule {
 
 // What one program may set for itself.
 struct ProgramConfig {
-  std::string name;                  // shown in logs and metrics; the command's base name when not given
+  std::string name;  // shown in logs and metrics; the command's base name when not given
   std::vector<std::string> command;  // argv of the program, never empty after validation
   std::optional<std::string> directory;
   std::vector<std::pair<std::string, std::string>> environment;  // added to what nodeinit was given

@@ -1,7 +1,7 @@
 #pragma once
 
-// Everything the supervisor can be told. An event about a worker carries its incarnation: one that comes late,
-// when another worker has taken the slot, names a worker that is gone and is dropped.
+// Everything the supervisor can be told. An event about a worker carries its incarnation: one that
+// comes late, when another worker has taken the slot, names a worker that is gone and is dropped.
 
 #include <cstdint>
 #include <string>
@@ -32,7 +32,8 @@ struct SpawnFailed {
   std::string reason;  // "cannot execute node: No such file or directory"
 };
 
-// What the worker says over its channel (facts of Node's cluster protocol: wire/cluster_messages.h).
+// What the worker says over its channel (facts of Node's cluster protocol:
+// wire/cluster_messages.h).
 struct Online {
   Incarnation worker;
 };
@@ -96,10 +97,11 @@ struct StopAsked {
 
 }  // namespace event
 
-using Event = std::variant<event::Spawned, event::SpawnFailed, event::Online, event::AskedForSocket,
-                           event::Listening, event::ServerClosed, event::SaidReady, event::Leaving,
-                           event::ChannelClosed, event::Unresponsive, event::OverMemory, event::Exited,
-                           event::SignalArrived, event::DeadlineReached, event::TargetChanged,
-                           event::ReloadAsked, event::RestartAsked, event::StopAsked>;
+using Event =
+    std::variant<event::Spawned, event::SpawnFailed, event::Online, event::AskedForSocket,
+                 event::Listening, event::ServerClosed, event::SaidReady, event::Leaving,
+                 event::ChannelClosed, event::Unresponsive, event::OverMemory, event::Exited,
+                 event::SignalArrived, event::DeadlineReached, event::TargetChanged,
+                 event::ReloadAsked, event::RestartAsked, event::StopAsked>;
 
 }  // namespace ni

@@ -15,7 +15,8 @@ TEST_CASE("durations are read with their unit and never without") {
   CHECK(parse_duration("24h") == 24h);
   CHECK(parse_duration("1d") == 24h);
   CHECK(parse_duration("0") == 0s);
-  for (const auto* wrong : {"", "5", "s", "-1s", "5 parsecs", "1.2345s", "99999999999999999999s", "4000d", "1s2", "."}) {
+  for (const auto* wrong : {"", "5", "s", "-1s", "5 parsecs", "1.2345s", "99999999999999999999s",
+                            "4000d", "1s2", "."}) {
     INFO(wrong);
     CHECK_FALSE(parse_duration(wrong));
   }
@@ -35,7 +36,8 @@ TEST_CASE("sizes are powers of 1024 in every spelling") {
   CHECK(parse_size("1.5G") == Bytes{1536 * kMiB});
   CHECK(parse_size("512k") == Bytes{512 * kKiB});
   CHECK(parse_size("1048576") == Bytes{kMiB});
-  for (const auto* wrong : {"", "M", "-1M", "1X", "1.2.3M", "18446744073709551616", "99999999999T"}) {
+  for (const auto* wrong :
+       {"", "M", "-1M", "1X", "1.2.3M", "18446744073709551616", "99999999999T"}) {
     INFO(wrong);
     CHECK_FALSE(parse_size(wrong));
   }
