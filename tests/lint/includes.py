@@ -1,0 +1,96 @@
+"""Who may include whom: usage includes.py TOP.
+
+base <- wire <- core are pure: C++ headers that neither ask the world nor write to it, fmt, and in wire the
+parsers of formats. base <- sys; base, sys, wire <- loop; everything <- app. A header of ours is named from
+src/ and must exist.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import tree
+
+LAYERS = {
+    "base": {"base"},
+    "wire": {"base", "wire"},
+    "core": {"base", "wire", "core"},
+    "sys": {"base", "sys"},
+    "loop": {"base", "wire", "sys", "loop"},
+    "app": {"base", "wire", "core", "sys", "loop", "app"},
+}
+PURE = {"base", "wire", "core"}
+
+# The libraries, and the layers which may see them.
+LIBRARIES = {
+    r"fmt/.*": set(LAYERS),
+    r"jansson\.h": {"wire"},
+    r"http_parser\.h": {"wire"},
+    r"toml\+\+/.*": {"wire", "core", "app"},
+    r"uv\.h": {"loop", "app"},
+}
+
+# C++ headers of values and algorithms.
+PURE_STD = set(
+    """algorithm any array atomic bit bitset cassert cctype cerrno charconv chrono climits cmath compare concepts
+    csignal cstddef cstdint cstdlib cstring deque exception forward_list functional initializer_list iterator
+    limits list map memory memory_resource new numbers numeric optional queue ranges ratio set span stack
+    stdexcept string string_view system_error tuple type_traits typeinfo unordered_map unordered_set utility
+    variant vector""".split()
+)
+# C++ headers that only the layers which touch the world may use.
+WORLDLY_STD = set("cstdio ctime".split())
+# Nobody: locale costs 600 KB of the program, threads and blocking files are not for PID 1.
+BANNED = set(
+    """iostream ostream istream fstream sstream iomanip iosfwd locale codecvt regex thread mutex shared_mutex
+    condition_variable future semaphore latch barrier stop_token filesystem random coroutine valarray
+    ctime.h stdio.h stdlib.h string.h""".split()
+)
+# assert.cpp says why the program aborts, and only in test builds.
+EXCEPTIONS = {("src/base/assert.cpp", "cstdio")}
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+OTHER_WAY = re.compile(r"^[ \t]*#[ \t]*(include_next|import|include[ \t]+[^<\" \t])|^\s*import\s+[<\"\w]", re.MULTILINE)
+
+
+def check(top) -> list:
+    problems = []
+    for file in tree.sources(top, folders=("src",), suffixes=(".h", ".cpp", ".hpp", ".inc", ".cc", ".c")):
+        text = (Path(top) / file).read_text()
+        layer = file.parts[1] if len(file.parts) > 2 else "app"  # main.cpp
+        if layer not in LAYERS:
+            problems.append(f"{file}: {layer}/ is not a layer")
+            continue
+        for odd in OTHER_WAY.finditer(text):
+            problems.append(f"{_at(file, text, odd)}: written so that it cannot be checked")
+        for found in INCLUDE.finditer(text):
+            why = _wrong(Path(top), file, layer, found[1] == '"', found[2])
+            if why:
+                problems.append(f"{_at(file, text, found)}: {found[2]}: {why}")
+    return problems
+
+
+def _wrong(top, file, layer, ours, header):
+    if ours:
+        if not (top / "src" / header).is_file() or ".." in header:
+            return "no such file; name it from src/, as in core/worker.h"
+        owner = header.split("/")[0]
+        return None if owner in LAYERS[layer] else f"{layer} may not use {owner}"
+    for pattern, allowed in LIBRARIES.items():
+        if re.fullmatch(pattern, header):
+            return None if layer in allowed else f"this library is not for {layer}"
+    if header in BANNED:
+        return "used nowhere in this program"
+    if layer not in PURE or header in PURE_STD or (str(file), header) in EXCEPTIONS:
+        return None
+    if header in WORLDLY_STD:
+        return f"{layer} is pure: it may not ask the world nor write to it"
+    return f"{layer} is pure: only C++ headers of values and algorithms"
+
+
+def _at(file, text, found):
+    return f"{file}:{text.count(chr(10), 0, found.start()) + 1}"
+
+
+if __name__ == "__main__":
+    sys.exit(tree.report(check(sys.argv[1]), "includes"))

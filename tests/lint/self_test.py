@@ -1,0 +1,91 @@
+"""Each lint finds what it is there for, and lets pass what is right. usage: self_test.py CXX AR NM"""
+
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import includes
+import length
+import purity
+import words
+
+CXX, AR, NM = sys.argv[1:4]
+
+
+class Lints(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.top = Path(folder.name)
+
+    def write(self, name, text):
+        path = self.top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def test_core_may_not_include_sys_uv_or_a_clock(self):
+        self.write("src/sys/fd.h", "")
+        self.write("src/core/plan.h", "")
+        for line in ('#include "sys/fd.h"', "# include <uv.h>", "#include <unistd.h>", "#include <ctime>",
+                     '#include "../sys/fd.h"', "#include <jansson.h>", '#include "plan.h"'):  # fmt: skip
+            self.write("src/core/worker.cpp", line + "\n")
+            self.assertEqual(len(includes.check(self.top)), 1, line)
+        self.write("src/core/worker.cpp", '#include "core/plan.h"\n#include <vector>\n#include <fmt/core.h>\n')
+        self.assertEqual(includes.check(self.top), [])
+
+    def test_loop_may_not_include_core_and_app_may_include_all(self):
+        self.write("src/core/plan.h", "")
+        self.write("src/loop/channel.h", '#include "core/plan.h"\n')
+        self.assertEqual(len(includes.check(self.top)), 1)
+        self.write("src/loop/channel.h", "#include <uv.h>\n#include <sys/socket.h>\n")
+        self.write("src/app/run.cpp", '#include "core/plan.h"\n#include "loop/channel.h"\n')
+        self.assertEqual(includes.check(self.top), [])
+
+    def test_an_include_that_hides_is_found(self):
+        self.write("src/core/worker.cpp", "#define H <uv.h>\n#include H\n")
+        self.assertEqual(len(includes.check(self.top)), 1)
+
+    def purity_of(self, body):
+        source, made = self.top / "unit.cpp", self.top / "unit.o"
+        source.write_text(body)
+        subprocess.run([CXX, "-std=c++20", "-O1", "-c", source, "-o", made], check=True)
+        archive = self.top / "lib.a"
+        archive.unlink(missing_ok=True)
+        subprocess.run([AR, "rc", archive, made], check=True)
+        return purity.check(NM, [str(archive)])
+
+    def test_a_call_that_touches_the_world_is_found(self):
+        for body in ("#include <unistd.h>\nint f() { return getpid(); }",
+                     "#include <cstdlib>\nconst char* f() { return std::getenv(\"A\"); }",
+                     "#include <chrono>\nauto f() { return std::chrono::steady_clock::now(); }",
+                     "#include <random>\nunsigned f() { return std::random_device{}(); }",
+                     "#include <cstdio>\nvoid f() { std::puts(\"a\"); }",
+                     "#include <fstream>\nvoid f() { std::ofstream(\"a\") << 1; }",
+                     "namespace ni::sys { int g(); }\nint f() { return ni::sys::g(); }"):  # fmt: skip
+            self.assertTrue(self.purity_of(body), body)
+
+    def test_computing_is_pure(self):
+        body = """#include <map>
+            #include <string>
+            #include <vector>
+            #include <cmath>
+            namespace ni { int helper(const std::string&); }
+            double f(const std::vector<std::string>& v) {
+              std::map<std::string, int> m;
+              for (const auto& s : v) { if (s.empty()) throw s; m[s] = ni::helper(s); }
+              return std::pow(double(m.size()), 1.5);
+            }"""
+        self.assertEqual(self.purity_of(body), [])
+
+    def test_long_files_and_foreign_words_are_found(self):
+        self.write("src/core/a.cpp", "\n" * 501)
+        self.write("src/core/b.cpp", "// the ma" + "ster\n")
+        self.write("README.md", "see /ro" + "ot/x\n")
+        self.assertEqual(len(length.check(self.top)), 1)
+        self.assertEqual(len(words.check(self.top)), 2)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
