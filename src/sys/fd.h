@@ -1,0 +1,67 @@
+#pragma once
+
+// Descriptors: who owns one, and the few calls everybody needs. Every descriptor made here is born
+// CLOEXEC. An owner is UniqueFd; a plain int borrows for the call only.
+
+#include <string>
+
+#include "base/result.h"
+
+namespace ni::sys {
+
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) noexcept : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
+    if (this != &other) {
+      reset(other.release());
+    }
+    return *this;
+  }
+  UniqueFd(const UniqueFd&) = delete;
+  UniqueFd& operator=(const UniqueFd&) = delete;
+  ~UniqueFd() { reset(); }
+
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  int get() const noexcept { return fd_; }
+  // Gives the descriptor away: the caller owns it now. -1 when there was none.
+  [[nodiscard]] int release() noexcept {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+  void reset(int fd = -1) noexcept;
+
+ private:
+  int fd_ = -1;
+};
+
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+
+Result<UniqueFd> open_read(const std::string& path);
+Result<Pipe> make_pipe();
+
+// A copy at 3 or above.
+Result<UniqueFd> duplicate(int fd);
+
+Result<void> set_nonblocking(int fd);
+
+// The flag that says whether an exec'd program inherits it.
+Result<void> set_close_on_exec(int fd, bool close);
+
+// Started with any of 0, 1, 2 closed, the next descriptor opened would land there and be taken for
+// a terminal or a log. Occupies the closed ones (with /dev/null, or where there is none with
+// something that cannot be read or written); CLOEXEC, so that a worker finds them closed as we did.
+// Never fails loudly: what cannot be done is left.
+void occupy_standard_descriptors() noexcept;
+
+// Closes every descriptor from `first` on: by close_range(2), by the list in /proc, or one by one
+// up to a bound.
+void close_from(int first) noexcept;
+
+}  // namespace ni::sys
