@@ -1,3 +1,31 @@
-int main() {
-  return 0;
+#include <cstdio>
+
+#include "app/config_files.h"
+#include "app/options.h"
+
+using namespace ni;
+
+namespace {
+
+void print(const std::string& text, std::FILE* stream) {
+  (void)std::fwrite(text.data(), 1, text.size(), stream);  // nobody is left to hear of a failure
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const app::Invocation invocation = app::read_invocation(
+      app::words_of(argc, argv), app::environment_of_process(), app::ConfigFiles());
+  print(invocation.output, stdout);
+  print(invocation.complaints, stderr);
+  switch (invocation.does) {
+    case app::Invocation::Does::leave:
+      return invocation.exit_code;
+    case app::Invocation::Does::run:
+    case app::Invocation::Does::explain:
+    case app::Invocation::Does::ctl:
+      break;
+  }
+  print("nodeinit: not built in yet\n", stderr);
+  return app::kExitUsage;
 }

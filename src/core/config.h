@@ -70,6 +70,10 @@ struct ProgramConfig {
   std::optional<std::string> directory;
   std::vector<std::pair<std::string, std::string>> environment;  // added to what nodeinit was given
   std::optional<std::string> environment_file;                   // read at start and at each reload
+  // Only where TOML names several programs: how the container is shared out (core/configure.h states the rule),
+  // and whether the container ends with this program.
+  std::optional<unsigned> share;  // percent of the container's memory, 1…100
+  bool essential = true;
 
   WorkerCount workers;
   std::optional<unsigned> max_workers;
@@ -94,7 +98,7 @@ struct ProgramConfig {
 
 struct Config {
   Mode mode = Mode::automatic;
-  std::optional<Duration> grace;  // nullopt: 28 s in Kubernetes, else 8 s
+  Duration grace = 8s;  // 28 s in Kubernetes; from SIGTERM to the last SIGKILL
   Duration stop_delay = 0s;
   bool follow_resize = true;
   LogMode log = LogMode::automatic;
@@ -103,7 +107,10 @@ struct Config {
   std::optional<std::string> http;              // "127.0.0.1:9464", ":9464"; nullopt: off
   std::optional<std::string> control = "auto";  // "auto": abstract name; a path; nullopt: off
   std::vector<SignalRule> signals;
-  std::optional<std::string> termination_log;  // nullopt: /dev/termination-log if present
+  // "auto": /dev/termination-log if present; a path; nullopt: off
+  std::optional<std::string> termination_log = "auto";
+  std::vector<std::string> pre_start;  // argv run once before the first worker; its failure ends the container
+  std::vector<std::string> post_stop;  // argv run once after the last worker
   std::vector<ProgramConfig> programs;         // at least one after validation
 };
 

@@ -1,0 +1,184 @@
+#include "app/options.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "app/command_line.h"
+#include "base/text.h"
+#include "core/settings_file.h"
+
+namespace ni::app {
+namespace {
+
+using Verb = CommandLine::Verb;
+using Does = Invocation::Does;
+
+Invocation leave(int exit_code, std::string output, std::string complaints) {
+  Invocation invocation;
+  invocation.exit_code = exit_code;
+  invocation.output = std::move(output);
+  invocation.complaints = std::move(complaints);
+  return invocation;
+}
+
+std::string lines(const std::vector<Problem>& problems) {
+  std::string text;
+  for (const Problem& problem : problems) {
+    text += "nodeinit: " + to_string(problem) + "\n";
+  }
+  return text;
+}
+
+Invocation wrong_usage(const std::vector<Problem>& problems) {
+  return leave(
+      kExitUsage, {},
+      lines(problems) + "nodeinit: nothing was started; nodeinit --help shows the options\n");
+}
+
+// The file named by --config or NODEINIT_CONFIG, which must be there, or the usual one, which need
+// not.
+WrittenFile read_config_file(const CommandLine& line, const Environment& environment,
+                             const FileReader& files, std::string& path) {
+  std::string named_by = "--config";
+  if (line.config_file) {
+    path = *line.config_file;
+  } else if (const auto variable = find_variable(environment, "NODEINIT_CONFIG");
+             variable && !variable->empty()) {
+    path = *variable;
+    named_by = "NODEINIT_CONFIG";
+  } else {
+    path = kConfigFile;
+    named_by.clear();
+  }
+  const auto text = files.read(path);
+  if (text) {
+    return read_settings_file(*text, path);
+  }
+  WrittenFile file;
+  if (!named_by.empty() || (text.error().code != ENOENT && text.error().code != ENOTDIR)) {
+    file.problems.push_back({named_by.empty() ? path : named_by, to_string(text.error())});
+  }
+  path.clear();
+  return file;
+}
+
+std::string toml_string(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    result += c == '"' || c == '\\' ? std::string{'\\', c} : std::string(1, c);
+  }
+  return result + "\"";
+}
+
+void show_rows(std::string& text, const std::vector<Chosen>& rows) {
+  for (const Chosen& row : rows) {
+    std::string line = std::string(row.setting->key) + " = " + toml_string(row.text);
+    line.append(line.size() < 36 ? 36 - line.size() : 1, ' ');
+    text += line + "# " + printable(row.origin.where) + "\n";
+  }
+}
+
+void show_command(std::string& text, const std::vector<std::string>& command) {
+  std::string words;
+  for (const std::string& word : command) {
+    words += (words.empty() ? "" : ", ") + toml_string(printable(word));
+  }
+  text += "command = [" + words + "]\n";
+}
+
+void show_environment(std::string& text, const Environment& environment) {
+  for (const auto& [name, value] : environment) {
+    text += "# env: " + printable(name) + " (value not shown)\n";
+  }
+}
+
+}  // namespace
+
+std::string show_configuration(const Configured& configured) {
+  std::string text;
+  const auto& programs = configured.config.programs;
+  if (configured.programs.empty() && !programs.empty()) {
+    show_command(text, programs.front().command);
+    show_environment(text, programs.front().environment);
+  }
+  show_rows(text, configured.top);
+  for (std::size_t i = 0; i < configured.programs.size() && i < programs.size(); ++i) {
+    text += "\n[[program]]\nname = " + toml_string(programs[i].name) + "\n";
+    show_command(text, programs[i].command);
+    show_environment(text, programs[i].environment);
+    show_rows(text, configured.programs[i]);
+  }
+  return text;
+}
+
+Invocation read_invocation(std::span<const std::string> argv, Environment environment,
+                           const FileReader& files) {
+  CommandLine line = read_command_line(argv);
+  if (line.verb == Verb::help) {
+    return leave(0, help_text(), {});
+  }
+  if (line.verb == Verb::version) {
+    return leave(0, "nodeinit " NODEINIT_VERSION "\n", {});
+  }
+  if (line.verb == Verb::pm2_runtime) {
+    return leave(kExitUsage, {}, "nodeinit: the name pm2-runtime is not understood yet\n");
+  }
+  if (!line.problems.empty()) {
+    return wrong_usage(line.problems);
+  }
+  Invocation invocation;
+  invocation.environment = std::move(environment);
+  invocation.words = line.command;
+  if (line.verb == Verb::ctl) {
+    invocation.does = Does::ctl;
+    return invocation;
+  }
+
+  const WrittenFile file =
+      read_config_file(line, invocation.environment, files, invocation.config_path);
+  Configured configured = configure(line.settings, invocation.environment, file, line.command);
+  invocation.complaints = lines(configured.warnings);
+  if (!configured.problems.empty()) {
+    const std::string count = std::to_string(configured.problems.size());
+    return leave(kExitConfiguration, {},
+                 invocation.complaints + lines(configured.problems) +
+                     "nodeinit: nothing was started: " + count +
+                     (configured.problems.size() == 1 ? " problem\n" : " problems\n"));
+  }
+  if (line.verb == Verb::print_config) {
+    return leave(0, show_configuration(configured), invocation.complaints);
+  }
+  if (line.verb == Verb::check) {
+    return leave(0, "nodeinit: the configuration is in order\n", invocation.complaints);
+  }
+  if (line.verb == Verb::run && configured.config.programs.empty()) {
+    return wrong_usage({{"command line", "no command to run"}});
+  }
+  invocation.does = line.verb == Verb::explain ? Does::explain : Does::run;
+  invocation.json = line.json;
+  invocation.root = line.root.value_or("");
+  invocation.config = std::move(configured.config);
+  return invocation;
+}
+
+std::vector<std::string> words_of(int argc, const char* const* argv) {
+  return {argv, argv + argc};
+}
+
+Environment environment_of_process() {
+  Environment environment;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    // A leading = belongs to the name, as some shells write it; a string without = is no variable,
+    // environ(7).
+    if (const auto equals = text.find('=', 1); equals != std::string_view::npos) {
+      environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return environment;
+}
+
+}  // namespace ni::app
