@@ -1,0 +1,38 @@
+#pragma once
+
+// The only place that waits for processes. Everything that ends below us arrives here: workers, and
+// orphans that the kernel made ours. SIGCHLD is merged by the kernel (signal(7)), so one signal may
+// stand for thousands: call reap() until it has nobody more.
+
+#include <optional>
+
+#include "base/exit_status.h"
+#include "base/signal.h"
+#include "base/types.h"
+
+namespace ni::sys {
+
+struct Ended {
+  Pid pid;
+  ExitStatus status;
+};
+
+struct Reaped {
+  std::optional<Ended> ended;  // nullopt: nobody has ended since
+  bool anyone_left =
+      true;  // meaningful when `ended` is empty: false once there is nobody to wait for
+};
+
+// Takes one that has ended, at once, never waiting.
+Reaped reap() noexcept;
+
+// Makes orphans below us ours when we are not PID 1 (prctl(2), PR_SET_CHILD_SUBREAPER). Silent:
+// without it they go to somebody else, which is how it is for any program.
+void adopt_orphans() noexcept;
+
+// Sends `signal` to all that is left below us. As PID 1 that is everybody (kill(-1)). Otherwise
+// everybody found below us in /proc; without /proc the process group led by `main_worker`, which is
+// all that we can name then.
+void signal_everyone_left(Signal signal, std::optional<Pid> main_worker) noexcept;
+
+}  // namespace ni::sys
