@@ -70,8 +70,8 @@ struct ProgramConfig {
   std::optional<std::string> directory;
   std::vector<std::pair<std::string, std::string>> environment;  // added to what nodeinit was given
   std::optional<std::string> environment_file;                   // read at start and at each reload
-  // Only where TOML names several programs: how the container is shared out (core/configure.h states the rule),
-  // and whether the container ends with this program.
+  // Only where TOML names several programs: how the container is shared out (core/configure.h
+  // states the rule), and whether the container ends with this program.
   std::optional<unsigned> share;  // percent of the container's memory, 1…100
   bool essential = true;
 
@@ -109,9 +109,10 @@ struct Config {
   std::vector<SignalRule> signals;
   // "auto": /dev/termination-log if present; a path; nullopt: off
   std::optional<std::string> termination_log = "auto";
-  std::vector<std::string> pre_start;  // argv run once before the first worker; its failure ends the container
-  std::vector<std::string> post_stop;  // argv run once after the last worker
-  std::vector<ProgramConfig> programs;         // at least one after validation
+  std::vector<std::string>
+      pre_start;  // argv run once before the first worker; its failure ends the container
+  std::vector<std::string> post_stop;   // argv run once after the last worker
+  std::vector<ProgramConfig> programs;  // at least one after validation
 };
 
 }  // namespace ni

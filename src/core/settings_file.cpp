@@ -1,8 +1,9 @@
 #include "core/settings_file.h"
 
 // No exceptions and no formatters: they would bring iostream and std::locale (600 KB) into the
-// static program.
+// static program. No assert(3) either: it prints and aborts, and some are in constexpr functions.
 #define TOML_EXCEPTIONS 0
+#define TOML_ASSERT(condition) static_cast<void>(0)
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_INT_CHARCONV 1
 #define TOML_FLOAT_CHARCONV 1
