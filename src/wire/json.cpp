@@ -113,8 +113,8 @@ Json::Json(const Json& other) noexcept : value_(json_incref(other.value_)) {}
 Json::Json(Json&& other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
 
 Json& Json::operator=(const Json& other) noexcept {
-  json_t* old = std::exchange(value_, json_incref(other.value_));
-  json_decref(old);
+  Json copy(other);
+  std::swap(value_, copy.value_);
   return *this;
 }
 

@@ -4,6 +4,8 @@ Reads the undefined symbols of the archives and fails on every one that is not k
 layers thereby give the same output for the same input for ever, and their tests need no world.
 """
 
+import collections
+import functools
 import re
 import subprocess
 import sys
@@ -80,18 +82,25 @@ def check(nm, archives) -> list:
 
 
 def _only_in_fmt(archive, member, symbol) -> bool:
+    # .rela.text._ZN3fmt2v96detail11assert_fail…, .rela.text.unlikely._ZN3fmt…
+    of_fmt = re.compile(r"\.rela\.(text(\.\w+)?\._ZNK?3fmt|debug|eh_frame)")
+    return all(of_fmt.match(section) for section in _sections_by_use(archive)[member, symbol])
+
+
+@functools.lru_cache
+def _sections_by_use(archive) -> dict:
     listing = subprocess.run(["readelf", "-rW", archive], capture_output=True, text=True, check=True).stdout
-    here, section = False, ""
+    member, section, found = "", "", collections.defaultdict(set)
     for line in listing.splitlines():
         if line.startswith("File: "):
-            here = line.endswith(f"({member})")
+            member = line.rsplit("(", 1)[-1].rstrip(")")
         elif line.startswith("Relocation section"):
             section = line.split("'")[1]
-        elif here and re.search(rf"\s{symbol}(@\S+)?( [-+] \w+)?$", line):
-            # .rela.text._ZN3fmt2v96detail11assert_fail…, .rela.text.unlikely._ZN3fmt…
-            if not re.match(r"\.rela\.(text(\.\w+)?\._ZNK?3fmt|debug|eh_frame)", section):
-                return False
-    return True
+        else:
+            words = line.split()  # offset, info, type, value, name[, "-", addend]
+            if len(words) >= 5:
+                found[member, words[4]].add(section)
+    return found
 
 
 def _pure(symbol, name) -> bool:
