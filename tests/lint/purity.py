@@ -23,7 +23,7 @@ PURE_C = set(
     __cxa_call_terminate __cxa_end_catch __cxa_free_exception __cxa_get_exception_ptr __cxa_guard_abort
     __cxa_guard_acquire __cxa_guard_release __cxa_init_primary_exception __cxa_pure_virtual __cxa_rethrow
     __cxa_throw __cxa_throw_bad_array_new_length __dso_handle __dynamic_cast __gxx_personality_v0
-    _GLOBAL_OFFSET_TABLE_ _Unwind_Resume __stack_chk_fail __tls_get_addr __errno_location
+    __assert_fail __libc_single_threaded _GLOBAL_OFFSET_TABLE_ _Unwind_Resume __stack_chk_fail __tls_get_addr __errno_location
     __addtf3 __divtf3 __eqtf2 __extenddftf2 __fixtfsi __floatsitf __getf2 __gttf2 __letf2 __lttf2 __multf3
     __netf2 __subtf3 __trunctfdf2 __udivti3 __umodti3 __divti3 __modti3 __popcountdi2""".split()
 )
