@@ -56,7 +56,7 @@ struct RestartIntensity {
 
 // One line of NODEINIT_SIGNALS: what arrives, and what is done.
 struct SignalRule {
-  enum class Does : std::uint8_t { send, forward, reload, stop, quit, more, fewer, ignore };
+  enum class Does : std::uint8_t { send, forward, group, reload, stop, quit, more, fewer, ignore };
   Signal from;
   Does does;
   std::optional<Signal> to;  // for `send`

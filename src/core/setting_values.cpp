@@ -42,10 +42,10 @@ constexpr std::array kLogFormats = {Name<LogFormat>{LogFormat::text, "text"},
 using Does = SignalRule::Does;
 // `send` has no name of its own: it is written as the signal that is sent.
 constexpr std::array kRuleWords = {
-    Name<Does>{Does::forward, "forward"}, Name<Does>{Does::reload, "reload"},
-    Name<Does>{Does::stop, "stop"},       Name<Does>{Does::quit, "quick-stop"},
-    Name<Does>{Does::more, "more"},       Name<Does>{Does::fewer, "fewer"},
-    Name<Does>{Does::ignore, "ignore"}};
+    Name<Does>{Does::forward, "forward"}, Name<Does>{Does::group, "group"},
+    Name<Does>{Does::reload, "reload"},   Name<Does>{Does::stop, "stop"},
+    Name<Does>{Does::quit, "quick-stop"}, Name<Does>{Does::more, "more"},
+    Name<Does>{Does::fewer, "fewer"},     Name<Does>{Does::ignore, "ignore"}};
 
 template <class E, std::size_t N>
 bool read_name(const std::array<Name<E>, N>& names, std::string_view text, E& value) {

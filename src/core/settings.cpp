@@ -198,7 +198,8 @@ constexpr Setting kSettings[] = {
      "control socket; auto: an abstract name with the PID namespace's number, no file written",
      read_optional<&C::control, read_control_address>, show_or_off<&C::control>},
     {"signals", list, container, "none", "RULE,…",
-     "none or rules such as TERM=INT,HUP=forward,USR2=reload (a signal, forward, reload, stop, "
+     "none or rules such as TERM=INT,HUP=forward,USR2=reload (a signal, forward, group, reload, "
+     "stop, "
      "quick-stop, more, "
      "fewer, ignore), one for a signal",
      "what is done when a signal arrives", read<&C::signals>, show<&C::signals>},
