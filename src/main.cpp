@@ -2,6 +2,9 @@
 
 #include "app/config_files.h"
 #include "app/options.h"
+#include "app/start_single.h"
+#include "sys/fd.h"
+#include "sys/signals.h"
 
 using namespace ni;
 
@@ -13,7 +16,9 @@ void print(const std::string& text, std::FILE* stream) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv, char** environment) {
+  sys::block_all_signals();
+  sys::occupy_standard_descriptors();
   const app::Invocation invocation = app::read_invocation(
       app::words_of(argc, argv), app::environment_of_process(), app::ConfigFiles());
   print(invocation.output, stdout);
@@ -22,6 +27,7 @@ int main(int argc, char** argv) {
     case app::Invocation::Does::leave:
       return invocation.exit_code;
     case app::Invocation::Does::run:
+      return app::start_single(invocation, argv, environment);
     case app::Invocation::Does::explain:
     case app::Invocation::Does::ctl:
       break;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "base/user_ids.h"
 
 namespace ni::sys {
 
@@ -23,12 +24,6 @@ namespace ni::sys {
 struct DescriptorMapping {
   int from;
   int to;
-};
-
-struct UserIds {
-  unsigned uid = 0;
-  unsigned gid = 0;
-  std::vector<unsigned> groups;  // supplementary; none: all are dropped
 };
 
 // A parameter of spawn(): everything in it is borrowed for that call.

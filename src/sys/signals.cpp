@@ -45,8 +45,12 @@ Error cannot_signal(Signal signal, int target) {
 
 }  // namespace
 
-bool ReceivedSignal::sent_by_process() const noexcept {
-  return code == SI_USER || code == SI_QUEUE || code == SI_TKILL;
+bool ReceivedSignal::is_about_us() const noexcept {
+  // The kernel's send_sig() of these two looks as if we had sent them ourselves (SI_USER, our pid).
+  if (signal.number() == SIGPIPE || signal.number() == SIGXFSZ) {
+    return sender == ::getpid();
+  }
+  return signal.number() == SIGXCPU && from_kernel();  // RLIMIT_CPU
 }
 
 void block_all_signals() noexcept {

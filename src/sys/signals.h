@@ -26,8 +26,11 @@ struct ReceivedSignal {
   int sender = 0;  // pid of the sender; 0: the kernel, or a process outside of our PID namespace
   void* value = nullptr;  // what sigqueue(3) sent along, when code is SI_QUEUE
 
-  // Somebody sent it on purpose: neither the kernel (a terminal, a fault) nor a timer.
-  bool sent_by_process() const noexcept;
+  // The kernel sent it (a terminal, a limit), not a process.
+  bool from_kernel() const noexcept { return code > 0; }
+  // The kernel's answer to something that we did ourselves, e.g. SIGPIPE for a write of ours:
+  // nothing to pass on.
+  bool is_about_us() const noexcept;
 };
 
 // The first statement of main. Blocks all signals, 32 and 33 of the thread library too (as PID 1 of

@@ -211,7 +211,7 @@ TEST_CASE("a program can be run as another user with that user's groups alone") 
   if (::geteuid() != 0) {
     return;  // needs root
   }
-  const sys::UserIds user{.uid = 12345, .gid = 23456, .groups = {34567}};
+  const UserIds user{.uid = 12345, .gid = 23456, .groups = {34567}};
   const Ran ran = run({"sh", "-c", "id -u; id -g; id -G"}, {"PATH=/bin:/usr/bin"},
                       {.argv = nullptr, .environment = nullptr, .user = &user});
   CHECK(ran.output == "12345\n23456\n23456 34567\n");

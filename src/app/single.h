@@ -1,0 +1,36 @@
+#pragma once
+
+// Single mode: an init and nothing else. One worker, its terminal, its signals, its exit code;
+// every orphan reaped. No event loop: at rest one sigwaitinfo(2) without a timeout, no descriptor
+// but 0–2, the working directory /.
+//
+//   spawn → attend (pass signals on, reap) → the worker is gone → TERM to all who are left → they
+//   leave, or the grace is over and they are killed → the worker's exit code
+
+#include <span>
+
+#include "base/types.h"
+#include "base/user_ids.h"
+#include "core/config.h"
+
+namespace ni::app {
+
+// A parameter: what it points to is borrowed for the call.
+struct SingleRequest {
+  const char* const* argv;
+  const char* const* environment;
+  const char* directory = nullptr;
+  const UserIds* user = nullptr;
+  std::span<const SignalRule> signals = {};
+  Duration grace =
+      8s;  // from the signal to stop, or else from the worker's end, to the last SIGKILL
+  LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::text;
+};
+
+// Comes back with the exit code of this program: the worker's (128 + signal), 127 or 126 when it
+// could not be started, with a message on stderr that names it. Signals are blocked already
+// (sys/signals.h).
+int run_single(const SingleRequest& request);
+
+}  // namespace ni::app

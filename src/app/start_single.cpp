@@ -1,0 +1,88 @@
+#include "app/start_single.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/config_files.h"
+#include "app/log.h"
+#include "app/single.h"
+#include "core/user.h"
+#include "sys/process.h"
+
+namespace ni::app {
+namespace {
+
+std::size_t count_of(const char* const* strings) {
+  std::size_t count = 0;
+  while (strings[count] != nullptr) {
+    ++count;
+  }
+  return count;
+}
+
+// The command as the end of our own argv, when it is that.
+const char* const* find_in(const char* const* argv, const std::vector<std::string>& command) {
+  const std::size_t count = count_of(argv);
+  if (command.size() > count) {
+    return nullptr;
+  }
+  const char* const* tail = argv + (count - command.size());
+  return std::equal(command.begin(), command.end(), tail) ? tail : nullptr;
+}
+
+// `environment` with `added`: what has the same name gives way.
+std::vector<std::string> merged(const char* const* environment, const Environment& added) {
+  std::vector<std::string> result;
+  for (const char* const* entry = environment; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    if (!find_variable(added, text.substr(0, text.find('=')))) {
+      result.emplace_back(text);
+    }
+  }
+  for (const auto& [name, value] : added) {
+    std::string entry = name;
+    entry += '=';
+    entry += value;
+    result.push_back(std::move(entry));
+  }
+  return result;
+}
+
+}  // namespace
+
+int start_single(const Invocation& invocation, const char* const* argv,
+                 const char* const* environment) {
+  const Config& config = invocation.config;
+  const ProgramConfig& program = config.programs.front();
+  std::optional<UserIds> user;
+  if (program.user) {
+    auto ids = resolve_user(*program.user, ConfigFiles());
+    if (!ids) {
+      Log(config.log_level, config.log_format).error("wrong_user", to_string(ids.error()));
+      return kExitConfiguration;
+    }
+    user = std::move(*ids);
+  }
+  std::optional<sys::StringArray> own_command;
+  const char* const* command = find_in(argv, program.command);
+  if (command == nullptr) {
+    command = own_command.emplace(program.command).get();
+  }
+  std::optional<sys::StringArray> own_environment;
+  if (!program.environment.empty()) {
+    environment = own_environment.emplace(merged(environment, program.environment)).get();
+  }
+  return run_single({.argv = command,
+                     .environment = environment,
+                     .directory = program.directory ? program.directory->c_str() : nullptr,
+                     .user = user ? &*user : nullptr,
+                     .signals = config.signals,
+                     .grace = config.grace,
+                     .log_level = config.log_level,
+                     .log_format = config.log_format});
+}
+
+}  // namespace ni::app
