@@ -73,9 +73,12 @@ struct Exited {  // from waitpid(2): any process, ours or an orphan
   Pid pid;
   ExitStatus status;
   bool out_of_memory = false;  // the kernel's OOM killer, as memory.events tells
+  std::string last_words;      // end of its standard error, for the message; may be empty
 };
 
-struct SignalArrived {
+// To be passed on to the workers (core/signal_policy.h has decided that it is neither a stop nor a
+// reload).
+struct ForwardSignal {
   Signal signal;
 };
 
@@ -86,14 +89,22 @@ struct TargetChanged {
   ProgramId program;
   unsigned workers;
 };
+struct ScaleBy {
+  ProgramId program;
+  int workers;  // +1, -1; never below one
+};
 struct ReloadAsked {};
 struct RestartAsked {
   ProgramId program;
   SlotId slot;
 };
+// Twice is quick: the second one, in a later turn of the loop, cuts the drain short.
 struct StopAsked {
   bool quick = false;
+  std::string why;  // "SIGTERM", "nodeinit ctl stop"
 };
+// waitpid(2) has nobody left to wait for.
+struct NobodyLeft {};
 
 }  // namespace event
 
@@ -101,7 +112,7 @@ using Event =
     std::variant<event::Spawned, event::SpawnFailed, event::Online, event::AskedForSocket,
                  event::Listening, event::ServerClosed, event::SaidReady, event::Leaving,
                  event::ChannelClosed, event::Unresponsive, event::OverMemory, event::Exited,
-                 event::SignalArrived, event::DeadlineReached, event::TargetChanged,
-                 event::ReloadAsked, event::RestartAsked, event::StopAsked>;
+                 event::ForwardSignal, event::DeadlineReached, event::TargetChanged, event::ScaleBy,
+                 event::ReloadAsked, event::RestartAsked, event::StopAsked, event::NobodyLeft>;
 
 }  // namespace ni

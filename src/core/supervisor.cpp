@@ -1,0 +1,388 @@
+#include "core/supervisor.h"
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+#include "base/text.h"
+
+namespace ni {
+
+std::string_view to_string(Phase phase) {
+  switch (phase) {
+    case Phase::booting:
+      return "booting";
+    case Phase::running:
+      return "running";
+    case Phase::lingering:
+      return "lingering";
+    case Phase::stopping:
+      return "stopping";
+    case Phase::sweeping:
+      return "sweeping";
+    case Phase::stopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+Supervisor::Supervisor(SupervisorSettings settings, std::vector<ProgramPlan> programs,
+                       Random random)
+    : settings_(settings), random_(random) {
+  for (ProgramPlan& plan : programs) {
+    Program program;
+    program.id = ProgramId{static_cast<std::uint32_t>(programs_.size())};
+    program.config = std::move(plan.config);
+    program.signal_group = plan.signal_group;
+    program.target = std::max(plan.workers, 1U);
+    programs_.push_back(std::move(program));
+  }
+}
+
+void Supervisor::start(Instant now, Actions& actions) {
+  const Turn turn{now, actions};
+  if (!NI_ASSERT(phase_ == Phase::booting)) {
+    return;
+  }
+  phase_ = Phase::running;
+  for (Program& program : programs_) {
+    set_target(program, program.target, turn);
+  }
+  settle(turn);
+}
+
+void Supervisor::on(const Event& event, Instant now, Actions& actions) {
+  if (phase_ == Phase::stopped) {
+    return;
+  }
+  const Turn turn{now, actions};
+  std::visit([&](const auto& happened) { handle(happened, turn); }, event);
+  settle(turn);
+}
+
+// What follows from what happened.
+void Supervisor::settle(Turn turn) {
+  for (auto next = workers_.begin(); next != workers_.end();) {
+    Worker& worker = (next++)->second;
+    if (worker.deadline && *worker.deadline <= turn.now) {
+      worker_deadline(worker, turn);
+    }
+  }
+  for (Program& program : programs_) {
+    if (!is_stopping() && program.stage != Program::Stage::finished) {
+      fill_vacancies(program, turn);
+      advance_replacements(program, turn);
+      finish_rollout_if_done(program, turn);
+    }
+    update_serving(program, turn);
+  }
+  advance_stop(turn);
+}
+
+std::optional<Instant> Supervisor::next_deadline() const {
+  std::optional<Instant> earliest = phase_deadline_;
+  const auto consider = [&earliest](Instant instant) {
+    if (!earliest || instant < *earliest) {
+      earliest = instant;
+    }
+  };
+  for (const auto& [incarnation, worker] : workers_) {
+    if (worker.deadline) {
+      consider(*worker.deadline);
+    }
+  }
+  if (!is_stopping()) {
+    for (const Program& program : programs_) {
+      for (const Slot& slot : program.slots) {
+        if (slot.state == SlotState::backing_off && slot.wanted) {
+          consider(slot.retry_at);
+        }
+      }
+    }
+  }
+  return earliest;
+}
+
+bool Supervisor::is_ready() const {
+  return phase_ == Phase::running && std::ranges::all_of(programs_, [this](const Program& program) {
+           return program.stage == Program::Stage::finished || any_ready(program);
+         });
+}
+
+void Supervisor::reconfigure(ProgramId program, const ProgramConfig& config) {
+  if (NI_ASSERT(program.value < programs_.size())) {
+    programs_[program.value].config = config;
+  }
+}
+
+// ---- events: what a worker says
+
+void Supervisor::handle(const event::Spawned& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  if (worker == nullptr) {
+    return;
+  }
+  worker->pid = event.pid;
+  report(LogLevel::info, "worker_started", "started", worker, turn);
+  // Its end was asked for while it was being started: now there is somebody to tell.
+  if (worker->state >= WorkerState::terminating) {
+    enter(*worker, worker->state, turn);
+  }
+}
+
+void Supervisor::handle(const event::SpawnFailed& event, Turn turn) {
+  if (const Worker* worker = find(event.worker)) {
+    const Worker gone = *worker;
+    workers_.erase(event.worker);
+    died(gone, ExitStatus::exited(event.exit_code), DeathCause::spawn_failed, event.reason, turn);
+  }
+}
+
+void Supervisor::handle(const event::Online& event, Turn turn) {
+  if (Worker* worker = find(event.worker)) {
+    if (program_of(*worker).config.ready == Readiness::online) {
+      input(*worker, WorkerInput::ready, turn);
+    }
+  }
+}
+
+void Supervisor::handle(const event::AskedForSocket& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  if (worker == nullptr || worker->asked_for_socket) {
+    return;
+  }
+  worker->asked_for_socket = true;
+  // From here on it is known to be a server, so that it can be late.
+  if (worker->state == WorkerState::starting && !worker->deadline) {
+    worker->deadline = turn.now + program_of(*worker).config.ready_timeout;
+  }
+  became_server(program_of(*worker), turn);
+}
+
+void Supervisor::handle(const event::Listening& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  if (worker == nullptr || !event.tcp) {
+    return;
+  }
+  ++worker->tcp_servers;
+  if (program_of(*worker).config.ready == Readiness::listen) {
+    input(*worker, WorkerInput::ready, turn);
+  }
+}
+
+void Supervisor::handle(const event::ServerClosed& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  if (worker == nullptr || !event.tcp || worker->tcp_servers == 0) {
+    return;
+  }
+  if (--worker->tcp_servers == 0 && worker->state == WorkerState::ready && worker->counts_servers) {
+    report(LogLevel::warn, "worker_not_serving",
+           "closed its last server: it gets no more connections", worker, turn);
+  }
+}
+
+void Supervisor::handle(const event::SaidReady& event, Turn turn) {
+  if (Worker* worker = find(event.worker)) {
+    if (program_of(*worker).config.ready == Readiness::message) {
+      input(*worker, WorkerInput::ready, turn);
+    }
+  }
+}
+
+void Supervisor::handle(const event::Leaving& event, Turn turn) {
+  if (Worker* worker = find(event.worker)) {
+    worker->leaving = true;
+    // Its servers are closed, only what runs goes on: as if its channel had closed already.
+    if (worker->state == WorkerState::ready) {
+      input(*worker, WorkerInput::channel_closed, turn);
+    }
+  }
+}
+
+void Supervisor::handle(const event::ChannelClosed& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  // One that leaves by itself ends by itself; if it does not, its deadline sees to it.
+  if (worker != nullptr && !(worker->leaving && worker->end_reason == EndReason::not_asked)) {
+    input(*worker, WorkerInput::channel_closed, turn);
+  }
+}
+
+void Supervisor::handle(const event::Unresponsive& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  if (worker == nullptr || worker->state > WorkerState::draining) {
+    return;
+  }
+  report(LogLevel::error, "worker_unresponsive",
+         fmt::format("its event loop has not answered for {}: it is ended and replaced",
+                     format_duration(event.silent_for)),
+         worker, turn);
+  end(*worker, EndReason::unresponsive, turn);
+}
+
+void Supervisor::handle(const event::OverMemory& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  if (worker == nullptr || !worker->is_ready() || slot_of(*worker).current != event.worker) {
+    return;
+  }
+  Slot& slot = slot_of(*worker);
+  if (!slot.wants_replacement()) {
+    slot.replace_through = event.worker;
+    slot.replace_reason = "memory";
+    report(LogLevel::warn, "worker_over_memory",
+           fmt::format("uses {} of the {} it may have: it is drained and replaced",
+                       format_size(event.used), format_size(event.allowed)),
+           worker, turn);
+  }
+}
+
+void Supervisor::handle(const event::Exited& event, Turn turn) {
+  const auto found = std::ranges::find_if(
+      workers_, [&](const auto& entry) { return entry.second.pid == event.pid; });
+  if (found == workers_.end()) {
+    ++orphans_reaped_;
+    return;
+  }
+  Worker worker = std::move(found->second);
+  workers_.erase(found);
+  turn.out.push_back(action::Forget{worker.incarnation, event.pid});
+  const DeathCause cause = [&] {
+    using enum DeathCause;
+    if (worker.end_reason == EndReason::never_ready) return never_ready;
+    if (worker.end_reason == EndReason::unresponsive) return unresponsive;
+    if (worker.end_reason != EndReason::not_asked) return asked;
+    if (event.out_of_memory) return oom_killed;
+    return worker.leaving || event.status.success() ? left_by_itself : crashed;
+  }();
+  had_to_kill_ = had_to_kill_ || (is_stopping() && worker.had_to_kill);
+  died(std::move(worker), event.status, cause, event.last_words, turn);
+}
+
+// ---- events: what people and the platform want
+
+void Supervisor::handle(const event::ForwardSignal& event, Turn turn) {
+  for (auto& [incarnation, worker] : workers_) {
+    // SIGUSR1 opens Node's inspector: on one port, so for one worker only.
+    const bool addressed = event.signal != signals::usr1 ||
+                           (worker.slot.value == 0 && slot_of(worker).current == incarnation);
+    if (addressed && worker.pid && worker.state < WorkerState::killing) {
+      turn.out.push_back(action::SendSignal{incarnation, *worker.pid, event.signal,
+                                            program_of(worker).signal_group});
+    }
+  }
+}
+
+void Supervisor::handle(const event::DeadlineReached& /*event*/, Turn /*turn*/) {}
+
+void Supervisor::handle(const event::TargetChanged& event, Turn turn) {
+  if (event.program.value < programs_.size() && !is_stopping()) {
+    set_target(programs_[event.program.value], event.workers, turn);
+  }
+}
+
+void Supervisor::handle(const event::ScaleBy& event, Turn turn) {
+  if (event.program.value < programs_.size() && !is_stopping()) {
+    Program& program = programs_[event.program.value];
+    const long wanted = static_cast<long>(program.target) + event.workers;
+    set_target(program, static_cast<unsigned>(std::max(wanted, 1L)), turn);
+  }
+}
+
+void Supervisor::handle(const event::ReloadAsked& /*event*/, Turn turn) {
+  if (is_stopping()) {
+    report(LogLevel::warn, "reload_refused", "reload refused: the container is stopping", nullptr,
+           turn);
+    for (const Program& program : programs_) {
+      turn.out.push_back(action::RolloutEnded{program.id, false, "the container is stopping"});
+    }
+    return;
+  }
+  turn.out.push_back(action::Reread{});
+  for (Program& program : programs_) {
+    begin_rollout(program, turn);
+  }
+}
+
+void Supervisor::handle(const event::RestartAsked& event, Turn turn) {
+  if (event.program.value >= programs_.size() || is_stopping()) {
+    return;
+  }
+  Program& program = programs_[event.program.value];
+  if (event.slot.value >= program.slots.size() || !program.slots[event.slot.value].wanted) {
+    return;
+  }
+  Slot& slot = program.slots[event.slot.value];
+  if (slot.state == SlotState::backing_off) {
+    slot.retry_at = turn.now;
+  } else if (slot.current) {
+    Worker* worker = find(*slot.current);
+    if (worker != nullptr && !worker->is_ready()) {
+      end(*worker, EndReason::replaced,
+          turn);  // nothing to preserve: its death makes room for the next
+    } else {
+      slot.replace_through = *slot.current;
+      slot.replace_reason = "restart";
+    }
+  }
+}
+
+void Supervisor::handle(const event::StopAsked& event, Turn turn) {
+  if (is_stopping()) {
+    hurry(turn);
+  } else {
+    begin_stop(0, event.why, event.quick, turn);
+  }
+}
+
+void Supervisor::handle(const event::NobodyLeft& /*event*/, Turn turn) {
+  if (phase_ == Phase::sweeping) {
+    phase_deadline_ = turn.now;
+    swept_with_kill_ = true;  // nobody left to kill
+  }
+}
+
+// ---- helpers
+
+Worker* Supervisor::find(Incarnation incarnation) {
+  const auto found = workers_.find(incarnation);
+  return found == workers_.end() ? nullptr : &found->second;
+}
+
+bool Supervisor::any_ready(const Program& program) const {
+  return std::ranges::any_of(workers_, [&](const auto& entry) {
+    return entry.second.program == program.id && entry.second.is_ready();
+  });
+}
+
+void Supervisor::update_serving(Program& program, Turn turn) {
+  std::vector<Incarnation> serving;
+  for (const Slot& slot : program.slots) {
+    // A successor serves from the moment it is ready, when it becomes the current one.
+    if (slot.current && find(*slot.current)->is_ready()) {
+      serving.push_back(*slot.current);
+    }
+  }
+  if (serving != program.served) {
+    program.served = serving;
+    turn.out.push_back(action::Serve{program.id, std::move(serving)});
+  }
+}
+
+void Supervisor::report(LogLevel level, std::string_view event, std::string message,
+                        const Worker* worker, Turn turn) {
+  action::Report entry{.level = level,
+                       .event = event,
+                       .message = std::move(message),
+                       .program = {},
+                       .slot = {},
+                       .pid = {}};
+  if (worker != nullptr) {
+    entry.program = worker->program;
+    entry.slot = worker->slot;
+    entry.pid = worker->pid;
+    const std::string name = programs_.size() > 1 ? program_of(*worker).config.name + " " : "";
+    const std::string pid = worker->pid ? fmt::format("worker {}", worker->pid->value()) : "worker";
+    entry.message = fmt::format("{}slot {}: {} {}", name, worker->slot.value, pid, entry.message);
+  }
+  turn.out.push_back(std::move(entry));
+}
+
+}  // namespace ni

@@ -1,0 +1,138 @@
+#pragma once
+
+// The brain: turns (event, time) into actions, and nothing else. It knows no clock, no descriptor,
+// no process; the same events at the same times give the same actions for ever (tests/simulation
+// lives on that).
+//
+//   booting → running → (lingering) → stopping → sweeping → stopped
+//
+// lingering: NODEINIT_STOP_DELAY, still serving, readiness already false. stopping: workers drain,
+// get SIGTERM, SIGKILL, all within the grace. sweeping: what others left behind (orphans, daemons)
+// is asked to end, then made to.
+//
+// Every call of on() ends in settle(): deadlines that have come, vacancies, replacements, who gets
+// connections, the end. So an event handler only notes what happened; what follows from it stands
+// in one place.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "core/action.h"
+#include "core/program.h"
+
+namespace ni {
+
+enum class Phase : std::uint8_t { booting, running, lingering, stopping, sweeping, stopped };
+std::string_view to_string(Phase phase);
+
+struct SupervisorSettings {
+  Duration grace = 8s;       // from the first stop to the last SIGKILL
+  Duration stop_delay = 0s;  // part of the grace
+};
+
+class Supervisor {
+ public:
+  Supervisor(SupervisorSettings settings, std::vector<ProgramPlan> programs, Random random);
+
+  // Starts the first worker of every program. Once.
+  void start(Instant now, Actions& actions);
+  void on(const Event& event, Instant now, Actions& actions);
+  // When on(DeadlineReached) is due at the latest; nullopt: nothing is waited for but events.
+  std::optional<Instant> next_deadline() const;
+
+  Phase phase() const { return phase_; }
+  const std::vector<Program>& programs() const { return programs_; }
+  const std::map<Incarnation, Worker>& workers() const { return workers_; }
+  std::uint64_t orphans_reaped() const { return orphans_reaped_; }
+  // Whether traffic should come here: running, and every program that serves has a ready worker.
+  bool is_ready() const;
+  // NODEINIT settings were read again (action::Reread): from now on these hold.
+  void reconfigure(ProgramId program, const ProgramConfig& config);
+
+ private:
+  struct Turn {
+    Instant now;
+    Actions& out;
+  };
+
+  // supervisor.cpp: events, phases, deadlines
+  void settle(Turn turn);
+  void handle(const event::Spawned& event, Turn turn);
+  void handle(const event::SpawnFailed& event, Turn turn);
+  void handle(const event::Online& event, Turn turn);
+  void handle(const event::AskedForSocket& event, Turn turn);
+  void handle(const event::Listening& event, Turn turn);
+  void handle(const event::ServerClosed& event, Turn turn);
+  void handle(const event::SaidReady& event, Turn turn);
+  void handle(const event::Leaving& event, Turn turn);
+  void handle(const event::ChannelClosed& event, Turn turn);
+  void handle(const event::Unresponsive& event, Turn turn);
+  void handle(const event::OverMemory& event, Turn turn);
+  void handle(const event::Exited& event, Turn turn);
+  void handle(const event::ForwardSignal& event, Turn turn);
+  void handle(const event::DeadlineReached& event, Turn turn);
+  void handle(const event::TargetChanged& event, Turn turn);
+  void handle(const event::ScaleBy& event, Turn turn);
+  void handle(const event::ReloadAsked& event, Turn turn);
+  void handle(const event::RestartAsked& event, Turn turn);
+  void handle(const event::StopAsked& event, Turn turn);
+  void handle(const event::NobodyLeft& event, Turn turn);
+
+  // supervisor_workers.cpp: the life of a worker and its slot
+  void spawn(Program& program, Slot& slot, Turn turn);
+  void fill_vacancies(Program& program, Turn turn);
+  void input(Worker& worker, WorkerInput input, Turn turn);
+  void enter(Worker& worker, WorkerState state, Turn turn);
+  void became_ready(Worker& worker, Turn turn);
+  void became_server(Program& program, Turn turn);
+  void end(Worker& worker, EndReason reason, Turn turn);
+  void died(Worker worker, ExitStatus status, DeathCause cause, const std::string& last_words,
+            Turn turn);
+  void vacate(Program& program, Slot& slot, const Worker& worker, const Death& death,
+              const std::string& story, Turn turn);
+  void set_target(Program& program, unsigned workers, Turn turn);
+  void worker_deadline(Worker& worker, Turn turn);
+
+  // supervisor_rollout.cpp: replacing workers that work
+  void begin_rollout(Program& program, Turn turn);
+  void advance_replacements(Program& program, Turn turn);
+  void replacement_failed(Program& program, Slot& slot, const std::string& why, Turn turn);
+  void finish_rollout_if_done(Program& program, Turn turn);
+
+  // supervisor_stop.cpp: how the container ends
+  void begin_stop(int exit_code, const std::string& why, bool quick, Turn turn);
+  void drain_all(Turn turn);
+  void hurry(Turn turn);
+  void advance_stop(Turn turn);
+  void program_finished(Program& program, int exit_code, const std::string& why, Turn turn);
+
+  Worker* find(Incarnation incarnation);
+  Worker* find_ready_event_target(Incarnation incarnation);
+  Program& program_of(const Worker& worker) { return programs_[worker.program.value]; }
+  Slot& slot_of(const Worker& worker) { return program_of(worker).slots[worker.slot.value]; }
+  bool any_ready(const Program& program) const;
+  bool is_stopping() const { return phase_ >= Phase::lingering; }
+  Instant kill_by(Turn turn) const;
+  void update_serving(Program& program, Turn turn);
+  void report(LogLevel level, std::string_view event, std::string message, const Worker* worker,
+              Turn turn);
+
+  SupervisorSettings settings_;
+  std::vector<Program> programs_;
+  std::map<Incarnation, Worker> workers_;  // live ones only
+  Random random_;
+  Phase phase_ = Phase::booting;
+  Incarnation last_incarnation_;
+  std::optional<Instant> phase_deadline_;  // of lingering and sweeping
+  Instant stop_deadline_;                  // of the whole stop, from lingering on
+  int exit_code_ = 0;
+  std::string exit_reason_;
+  bool had_to_kill_ = false;
+  bool swept_with_kill_ = false;
+  std::uint64_t orphans_reaped_ = 0;
+};
+
+}  // namespace ni

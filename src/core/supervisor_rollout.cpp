@@ -1,0 +1,124 @@
+// Replacing workers that work: reload, restart by hand, age, memory. One rule for all: a worker
+// whose incarnation is not above its slot's `replace_through` gives way to a successor, at most
+// `surge` at a time.
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "core/supervisor.h"
+
+namespace ni {
+
+void Supervisor::begin_rollout(Program& program, Turn turn) {
+  if (program.stage != Program::Stage::serving) {
+    const std::string why =
+        program.stage == Program::Stage::finished
+            ? "the program has ended"
+            : "the program does not listen yet: there is nothing to replace without a loss";
+    report(LogLevel::warn, "reload_refused", "reload refused: " + why, nullptr, turn);
+    turn.out.push_back(action::RolloutEnded{program.id, false, why});
+    return;
+  }
+  report(LogLevel::info, "reload_started",
+         fmt::format("reload {}: {} {} to replace", program.rollout ? "started anew" : "started",
+                     program.target, program.target == 1 ? "worker" : "workers"),
+         nullptr, turn);
+  program.rollout = Rollout{.through = last_incarnation_, .started_at = turn.now};
+  for (Slot& slot : program.slots) {
+    slot.replace_through = last_incarnation_;
+    slot.replace_reason = "reload";
+    if (slot.state == SlotState::backing_off) {
+      slot.retry_at = turn.now;  // what made it fail may be what the reload cures
+    }
+  }
+}
+
+void Supervisor::advance_replacements(Program& program, Turn turn) {
+  // Under way: successors that rise, and predecessors not gone yet (their memory counts).
+  std::size_t under_way = 0;
+  for (const auto& [incarnation, worker] : workers_) {
+    if (worker.program == program.id) {
+      const Slot& slot = program.slots[worker.slot.value];
+      under_way +=
+          slot.successor == incarnation || worker.end_reason == EndReason::replaced ? 1 : 0;
+    }
+  }
+  const bool break_before_make = program.config.surge == 0;
+  const std::size_t at_once = break_before_make ? 1 : program.config.surge;
+  for (Slot& slot : program.slots) {
+    if (under_way >= at_once) {
+      return;
+    }
+    Worker* current = slot.current ? find(*slot.current) : nullptr;
+    if (!slot.wants_replacement() || slot.successor || current == nullptr ||
+        current->state != WorkerState::ready) {
+      continue;
+    }
+    ++under_way;
+    report(LogLevel::info, "worker_replacing",
+           fmt::format("is being replaced ({})", slot.replace_reason), current, turn);
+    if (break_before_make) {
+      // The next one must be ready before the next slot's turn comes: a slot without a ready worker
+      // counts too.
+      end(*current, EndReason::replaced, turn);
+    } else {
+      spawn(program, slot, turn);
+    }
+  }
+}
+
+// A successor died or never got ready. Its predecessor goes on; if it was part of a reload, the
+// reload has failed.
+void Supervisor::replacement_failed(Program& program, Slot& slot, const std::string& why,
+                                    Turn turn) {
+  slot.replace_through = Incarnation{};
+  if (!program.rollout) {
+    report(LogLevel::error, "replacement_failed",
+           fmt::format("slot {}: the replacement ({}) failed; the worker before it goes on",
+                       slot.id.value, slot.replace_reason),
+           nullptr, turn);
+    return;
+  }
+  program.rollout.reset();
+  for (Slot& each : program.slots) {
+    each.replace_through = Incarnation{};
+    if (Worker* successor = each.successor ? find(*each.successor) : nullptr) {
+      end(*successor, EndReason::rollout_failed, turn);
+    }
+  }
+  const std::string reason = fmt::format("the new worker of slot {} {}", slot.id.value, why);
+  report(LogLevel::error, "reload_failed",
+         fmt::format("reload failed: {}; workers that were not replaced yet go on serving", reason),
+         nullptr, turn);
+  turn.out.push_back(action::RolloutEnded{program.id, false, reason});
+}
+
+void Supervisor::finish_rollout_if_done(Program& program, Turn turn) {
+  if (!program.rollout) {
+    return;
+  }
+  for (const Slot& slot : program.slots) {
+    if (!slot.wanted || slot.state == SlotState::finished) {
+      continue;
+    }
+    const Worker* current = slot.current ? find(*slot.current) : nullptr;
+    if (current == nullptr || !current->is_ready() || slot.wants_replacement()) {
+      return;
+    }
+  }
+  const bool old_ones_left = std::ranges::any_of(workers_, [&](const auto& entry) {
+    return entry.second.program == program.id && entry.first <= program.rollout->through;
+  });
+  if (old_ones_left) {
+    return;
+  }
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(turn.now - program.rollout->started_at);
+  program.rollout.reset();
+  report(LogLevel::info, "reload_done",
+         fmt::format("reload done in {}: every worker is a new one", format_duration(took)),
+         nullptr, turn);
+  turn.out.push_back(action::RolloutEnded{program.id, true, ""});
+}
+
+}  // namespace ni

@@ -1,0 +1,299 @@
+#include "world.h"
+
+#include <fmt/format.h>
+#include <algorithm>
+
+#include "base/overloaded.h"
+
+namespace ni::simulation {
+
+World::World(std::uint64_t seed, SupervisorSettings settings, std::vector<ProgramPlan> programs,
+             Temper temper)
+    : seed_(seed),
+      random_(seed),
+      temper_(temper),
+      settings_(settings),
+      supervisor_(settings, std::move(programs), Random(seed ^ 0xABCDEFU)) {}
+
+void World::start() {
+  Actions actions;
+  supervisor_.start(now_, actions);
+  for (const Action& action : actions) {
+    perform(action);
+  }
+  check_laws();
+}
+
+void World::tell(const Event& event) {
+  step(event);
+}
+
+void World::run_until(Instant until) {
+  while (!finished_) {
+    const auto deadline = supervisor_.next_deadline();
+    const bool event_first = !queue_.empty() && (!deadline || queue_.top().at <= *deadline);
+    const std::optional<Instant> next = event_first ? std::optional(queue_.top().at) : deadline;
+    if (!next || *next > until) {
+      break;
+    }
+    now_ = std::max(now_, *next);
+    if (event_first) {
+      const Later later = queue_.top();
+      queue_.pop();
+      happen(later);
+    } else {
+      step(event::DeadlineReached{});
+    }
+    if (!broken_laws_.empty()) {
+      return;
+    }
+  }
+  now_ = std::max(now_, until);
+}
+
+void World::happen(const Later& later) {
+  if (later.process && !processes_.contains(*later.process)) {
+    return;
+  }
+  if (const auto* exited = std::get_if<event::Exited>(&later.event)) {
+    const auto found = processes_.find(exited->pid);
+    const bool had_channel = found->second.channel_open;
+    const Incarnation worker = found->second.worker;
+    processes_.erase(found);
+    // The channel's end and the exit come in either order.
+    const bool channel_first = had_channel && random_.chance(2);
+    if (channel_first) {
+      step(event::ChannelClosed{worker});
+    }
+    step(later.event);
+    if (had_channel && !channel_first) {
+      step(event::ChannelClosed{worker});
+    }
+    if (processes_.empty()) {
+      step(event::NobodyLeft{});
+    }
+    return;
+  }
+  if (const auto* closed = std::get_if<event::ChannelClosed>(&later.event)) {
+    for (auto& [pid, process] : processes_) {
+      if (process.worker == closed->worker) {
+        process.channel_open = false;
+      }
+    }
+  }
+  if (const auto* listening = std::get_if<event::Listening>(&later.event)) {
+    for (auto& [pid, process] : processes_) {
+      process.listening = process.listening || process.worker == listening->worker;
+    }
+  }
+  step(later.event);
+}
+
+void World::step(const Event& event) {
+  if (finished_) {
+    return;
+  }
+  ++steps_;
+  Actions actions;
+  const bool was_stopping = supervisor_.phase() >= Phase::lingering;
+  supervisor_.on(event, now_, actions);
+  if (!was_stopping && supervisor_.phase() >= Phase::lingering) {
+    stop_began_ = now_;
+  }
+  for (const Action& action : actions) {
+    law(!finished_, "Finish is the last action");
+    perform(action);
+  }
+  check_laws();
+}
+
+void World::perform(const Action& action) {
+  std::visit(Overloaded{
+                 [&](const action::Spawn& spawned) { spawn(spawned); },
+                 [&](const action::SendSignal& sent) { signal(sent); },
+                 [&](const action::Disconnect& act) {
+                   for (auto& [pid, process] : processes_) {
+                     if (process.worker == act.worker && process.channel_open &&
+                         !process.long_connection) {
+                       later(Duration(random_.below(50'000'000)), event::ChannelClosed{act.worker},
+                             pid);
+                     }
+                   }
+                 },
+                 [&](const action::Serve& serve) {
+                   for (const Incarnation worker : serve.workers) {
+                     const auto found = supervisor_.workers().find(worker);
+                     law(found != supervisor_.workers().end() && found->second.is_ready(),
+                         "only ready workers are served connections");
+                   }
+                 },
+                 [&](const action::SignalRemaining& sent) {
+                   for (auto& [pid, process] : processes_) {
+                     law(sent.signal == signals::term || sent.signal == signals::kill,
+                         "the sweep is TERM, then KILL");
+                     die(pid, ExitStatus::killed_by(sent.signal), 1ms);
+                   }
+                   if (processes_.empty()) {
+                     later(0s, event::NobodyLeft{});
+                   }
+                 },
+                 [&](const action::RolloutEnded& ended) { rollouts_.push_back(ended); },
+                 [&](const action::Finish& finish) { finished_ = finish; },
+                 [](const auto&) {},
+             },
+             action);
+}
+
+void World::spawn(const action::Spawn& spawn) {
+  const auto happens = [this](unsigned one_in) { return one_in != 0 && random_.chance(one_in); };
+  ++spawns_;
+  if (happens(temper_.spawn_fails)) {
+    later(0s,
+          event::SpawnFailed{spawn.worker, 126, "cannot fork: Resource temporarily unavailable"});
+    return;
+  }
+  const Pid pid = *Pid::from(++last_pid_);
+  Process process;
+  process.worker = spawn.worker;
+  process.alone = spawn.alone;
+  process.ignores_term = happens(temper_.ignores_term);
+  process.long_connection = happens(temper_.long_connection);
+  process.exit_delay = happens(temper_.slow_exit) ? 1500ms : 1ms;
+  processes_.emplace(pid, process);
+  later(0s, event::Spawned{spawn.worker, pid});
+  const Duration start =
+      temper_.start_time / 2 +
+      Duration(random_.below(static_cast<std::uint64_t>(temper_.start_time.count()) + 1));
+  later(start / 4, event::Online{spawn.worker}, pid);
+  if (happens(temper_.crashes_at_start)) {
+    die(pid, random_.chance(3) ? ExitStatus::killed_by(signals::abort) : ExitStatus::exited(3),
+        start / 2);
+    return;
+  }
+  if (happens(temper_.never_listens)) {
+    return;
+  }
+  later(start, event::AskedForSocket{spawn.worker}, pid);
+  later(start + 1ms, event::Listening{spawn.worker, true}, pid);
+  later(start + 2ms, event::SaidReady{spawn.worker}, pid);
+  if (happens(temper_.crashes_later)) {
+    die(pid, ExitStatus::killed_by(*Signal::from(11)),
+        start + Duration(random_.below(30'000'000'000)));
+  } else if (happens(temper_.leaves_by_itself)) {
+    const Duration at = start + Duration(random_.below(30'000'000'000));
+    later(at, event::Leaving{spawn.worker}, pid);
+    die(pid, ExitStatus::exited(0), at + 20ms);
+  }
+}
+
+void World::signal(const action::SendSignal& sent) {
+  const auto found = processes_.find(sent.pid);
+  law(found != processes_.end() && found->second.worker == sent.worker,
+      "signals go to living workers by their own pid");
+  if (found == processes_.end()) {
+    return;
+  }
+  if (sent.signal == signals::kill) {
+    die(sent.pid, ExitStatus::killed_by(signals::kill), 1ms);
+  } else if (sent.signal == signals::term && !found->second.ignores_term) {
+    die(sent.pid, random_.chance(2) ? ExitStatus::killed_by(signals::term) : ExitStatus::exited(0),
+        found->second.exit_delay);
+  }
+}
+
+void World::die(Pid pid, ExitStatus status, Duration delay) {
+  later(delay,
+        event::Exited{.pid = pid, .status = status, .out_of_memory = false, .last_words = ""}, pid);
+}
+
+void World::later(Duration delay, Event event, std::optional<Pid> process) {
+  queue_.push(Later{now_ + delay, order_++, std::move(event), process});
+}
+
+std::size_t World::ready_workers() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      supervisor_.workers(), [](const auto& entry) { return entry.second.is_ready(); }));
+}
+
+std::size_t World::take_least_ready() {
+  const std::size_t least = least_ready_.value_or(ready_workers());
+  least_ready_ = ready_workers();
+  return least;
+}
+
+Incarnation World::some_worker() {
+  const auto& workers = supervisor_.workers();
+  if (workers.empty() || random_.chance(5)) {
+    return Incarnation{static_cast<std::uint32_t>(random_.below(spawns_ + 1))};
+  }
+  auto chosen = workers.begin();
+  std::advance(chosen, random_.below(workers.size()));
+  return chosen->first;
+}
+
+void World::murder(Incarnation worker) {
+  for (const auto& [pid, process] : processes_) {
+    if (process.worker == worker) {
+      die(pid, ExitStatus::killed_by(signals::kill), 0s);
+    }
+  }
+}
+
+void World::law(bool held, const std::string& what) {
+  if (!held) {
+    broken_laws_.push_back(fmt::format(
+        "seed {} at {} ms (step {}): {}", seed_,
+        std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count(),
+        steps_, what));
+  }
+}
+
+void World::check_laws() {
+  std::size_t ready = 0;
+  for (const Program& program : supervisor_.programs()) {
+    std::size_t rising = 0;
+    std::map<SlotId, unsigned> in_slot;
+    for (const auto& [incarnation, worker] : supervisor_.workers()) {
+      if (worker.program != program.id) {
+        continue;
+      }
+      ready += worker.is_ready() ? 1 : 0;
+      if (worker.state <= WorkerState::ready) {
+        ++rising;
+        ++in_slot[worker.slot];
+      }
+      if (worker.state >= WorkerState::draining) {
+        law(worker.deadline.has_value(), "a worker that ends has a deadline");
+      }
+    }
+    law(rising <= program.target + program.config.surge,
+        "never more rising workers than target and surge");
+    for (const Slot& slot : program.slots) {
+      law(in_slot[slot.id] <= (slot.successor ? 2U : 1U),
+          "two rising workers in a slot are current and successor");
+      law((slot.state == SlotState::occupied) == slot.current.has_value(),
+          "occupied slots have a current worker");
+      law(!slot.successor || slot.current, "a successor stands beside a current worker");
+      for (const auto held : {slot.current, slot.successor}) {
+        law(!held || supervisor_.workers().contains(*held), "slots hold living workers");
+      }
+      if (!finished_ && supervisor_.phase() == Phase::running &&
+          program.stage == Program::Stage::serving && slot.wanted) {
+        law(slot.state != SlotState::vacant, "a wanted slot of a server is never left vacant");
+      }
+    }
+  }
+  least_ready_ = std::min(least_ready_.value_or(ready), ready);
+  const auto deadline = supervisor_.next_deadline();
+  law(finished_ || !deadline || *deadline > now_, "no deadline is left in the past");
+  if (stop_began_ && !finished_) {
+    law(now_ <= *stop_began_ + settings_.grace + 2s, "the stop ends within the grace");
+    law(deadline.has_value(), "a stop always has a deadline");
+  }
+  if (finished_) {
+    law(processes_.empty() || supervisor_.phase() == Phase::stopped, "the end is the end");
+    law(supervisor_.workers().empty(), "no worker is left at the end");
+  }
+}
+
+}  // namespace ni::simulation
