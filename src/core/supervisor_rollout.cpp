@@ -45,6 +45,15 @@ void Supervisor::advance_replacements(Program& program, Turn turn) {
   }
   const bool break_before_make = program.config.surge == 0;
   const std::size_t at_once = break_before_make ? 1 : program.config.surge;
+  if (break_before_make) {
+    // One down at a time, whatever took it down: the next must be ready before the next slot's turn
+    // comes.
+    under_way +=
+        static_cast<std::size_t>(std::ranges::count_if(program.slots, [this](const Slot& slot) {
+          return slot.wanted && slot.state != SlotState::finished &&
+                 !(slot.current && find(*slot.current)->state == WorkerState::ready);
+        }));
+  }
   for (Slot& slot : program.slots) {
     if (under_way >= at_once) {
       return;

@@ -123,7 +123,7 @@ void live(std::uint64_t seed, std::uint64_t& steps) {
 
 TEST_CASE("whatever happens, the laws hold and a stop ends in time") {
   const std::uint64_t only = number_from_environment("NODEINIT_SEED", 0);
-  const std::uint64_t seeds = number_from_environment("NODEINIT_SEEDS", 3000);
+  const std::uint64_t seeds = number_from_environment("NODEINIT_SEEDS", 1000);
   std::uint64_t steps = 0;
   if (only != 0) {
     live(only, steps);

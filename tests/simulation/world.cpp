@@ -56,18 +56,17 @@ void World::happen(const Later& later) {
     return;
   }
   if (const auto* exited = std::get_if<event::Exited>(&later.event)) {
-    const auto found = processes_.find(exited->pid);
-    const bool had_channel = found->second.channel_open;
-    const Incarnation worker = found->second.worker;
-    processes_.erase(found);
-    // The channel's end and the exit come in either order.
-    const bool channel_first = had_channel && random_.chance(2);
+    const Process process = processes_.at(exited->pid);
+    // The channel's end and the exit come in either order; until it is waited for, the process is a
+    // zombie that can still be signalled.
+    const bool channel_first = process.channel_open && random_.chance(2);
     if (channel_first) {
-      step(event::ChannelClosed{worker});
+      step(event::ChannelClosed{process.worker});
     }
+    processes_.erase(exited->pid);
     step(later.event);
-    if (had_channel && !channel_first) {
-      step(event::ChannelClosed{worker});
+    if (process.channel_open && !channel_first) {
+      step(event::ChannelClosed{process.worker});
     }
     if (processes_.empty()) {
       step(event::NobodyLeft{});
