@@ -1,0 +1,64 @@
+#pragma once
+
+// What we decide from what the container grants: how many workers, and what heap each gets. Every
+// number has its reason.
+//
+//   by CPU     max(1, floor(cpus), ceil(cpus / 1.2))         fewest workers that can use the CPUs:
+//   one Node worker with its
+//                                                            helper threads uses up to about 1.2
+//                                                            CPUs
+//   by memory  max(1, floor((memory - reserve) / 128 MiB))   reserve: the larger of 32 MiB and 5 %
+//   workers    the smaller of both; what the user says explicitly wins
+//
+// When neither a quota nor a cpuset narrows the CPUs down they are shared with the rest of the
+// machine: at most 16 are used.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/types.h"
+#include "core/config.h"
+#include "core/heap.h"
+#include "core/resources.h"
+
+namespace ni {
+
+struct SizingRequest {
+  WorkerCount workers;                  // the setting, or WEB_CONCURRENCY
+  std::optional<unsigned> max_workers;  // does not bound an explicit N
+  unsigned spares = 0;                  // parked workers: they need memory, but no CPU
+  bool heap_auto = true;
+  std::optional<std::string> heap_option;  // the user sizes the heap already, by this option
+  // The part of the container that is for this program, in thousandths; 1000 when it is the only
+  // one.
+  unsigned cpu_share = 1000;
+  unsigned memory_share = 1000;
+};
+
+struct Plan {
+  unsigned workers = 1;
+  MilliCpu cpus;                           // this program's share
+  std::optional<Bytes> memory;             // this program's share, before the reserve
+  std::optional<Bytes> memory_per_worker;  // after the reserve, spares counted
+  std::optional<HeapSize> heap;            // nullopt: left to Node or the user
+
+  std::string workers_reason;         // one line: "ceil(1.5 CPUs / 1.2) = 2"
+  std::string heap_reason;            // one line
+  std::vector<std::string> steps;     // the arithmetic, line by line
+  std::vector<std::string> warnings;  // what the user should know
+};
+
+Plan make_plan(const Resources& resources, const SizingRequest& request);
+
+// max(1, floor(cpus), ceil(cpus / 1.2)) in integers.
+unsigned workers_for_cpus(MilliCpu cpus);
+
+// The larger of 32 MiB and 5 %: nodeinit itself, page cache, short peaks.
+Bytes memory_reserve(Bytes memory);
+
+inline constexpr unsigned kMostSharedCpus = 16;
+inline constexpr unsigned kMostWorkers = 1024;
+inline constexpr Bytes kLeastPerWorker{128 * kMiB};
+
+}  // namespace ni

@@ -1,0 +1,174 @@
+#include "wire/log_lines.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+#include <iterator>
+
+#include "wire/json_scan.h"
+#include "wire/json_text.h"
+
+namespace ni::wire {
+namespace {
+
+constexpr std::array<std::string_view, 5> kJsonFields = {"program", "slot", "pid", "stream",
+                                                         "time"};
+constexpr unsigned kTimeField = 4;
+
+std::string_view short_name(LogStream stream) {
+  return stream == LogStream::out ? "out" : "err";
+}
+std::string_view full_name(LogStream stream) {
+  return stream == LogStream::out ? "stdout" : "stderr";
+}
+
+// Cyan, green, magenta, blue, yellow for slots; red is stderr's.
+constexpr std::array<int, 5> kSlotColours = {36, 32, 35, 34, 33};
+
+// Where to cut a line that is too long: at `most`, or before the UTF-8 sequence that would be torn
+// there.
+std::size_t piece_length(std::string_view line, std::size_t most) {
+  for (std::size_t back = 0; back < 4 && back < most; ++back) {
+    const auto byte = static_cast<unsigned char>(line[most - back]);
+    if ((byte & 0xC0U) != 0x80U) return most - back;  // a sequence begins here
+  }
+  return most;  // not UTF-8 anyway
+}
+
+}  // namespace
+
+std::uint64_t count_lines(std::string_view text) noexcept {
+  std::uint64_t lines = 0;
+  for (const char byte : text) {
+    lines += byte == '\n' ? 1 : 0;
+  }
+  return lines;
+}
+
+LineCutter::LineCutter(const LogRendering& rendering, const LogOrigin& origin)
+    : rendering_(rendering) {
+  describe(origin);
+}
+
+void LineCutter::describe(const LogOrigin& origin) {
+  const std::string_view name = full_name(origin.stream);
+  mark_continues_ = fmt::format("[nodeinit: slot {} {}, line continues]\n", origin.slot, name);
+  mark_continued_ = fmt::format("[nodeinit: slot {} {}, continued]", origin.slot, name);
+
+  prefix_ = rendering_.show_program ? fmt::format("{}/{}", origin.program, origin.slot)
+                                    : fmt::format("{}", origin.slot);
+  if (rendering_.colour) {
+    const int colour = kSlotColours[origin.slot % kSlotColours.size()];
+    const int bar = origin.stream == LogStream::out ? colour : 31;
+    prefix_ = fmt::format("\x1b[{}m{} \x1b[{}m{} |\x1b[0m ", colour, prefix_, bar,
+                          short_name(origin.stream));
+  } else {
+    prefix_ += fmt::format(" {} | ", short_name(origin.stream));
+  }
+
+  json_origin_[0] = ",\"program\":";
+  (void)append_json_string(json_origin_[0], origin.program);
+  json_origin_[1] = fmt::format(",\"slot\":{}", origin.slot);
+  json_origin_[2] = fmt::format(",\"pid\":{}", origin.pid);
+  json_origin_[3] = fmt::format(",\"stream\":\"{}\"", name);
+  json_all_ = json_origin_[0] + json_origin_[1] + json_origin_[2] + json_origin_[3];
+}
+
+LineCutter::Cut LineCutter::cut(std::string_view text, bool last, std::int64_t now_ns,
+                                std::string& scratch) {
+  if (rendering_.shape == LogShape::lines && part_ == 0 && text.size() <= rendering_.largest_line) {
+    // The usual case: no line here can be too long, so whatever ends in a newline goes out as it
+    // came.
+    const std::size_t end = last ? text.size() : text.rfind('\n') + 1;  // npos + 1 is 0
+    const std::string_view ready = text.substr(0, end);
+    return {ready, end, count_lines(ready)};
+  }
+  if (rendering_.shape == LogShape::json && now_ns / 1'000'000 != time_ms_) {
+    time_ms_ = now_ns / 1'000'000;
+    json_time_ = fmt::format(",\"time\":\"{}\"", utc_timestamp(now_ns));
+  }
+  scratch.clear();
+  Cut result;
+  while (!text.empty() && scratch.size() < kBlock) {
+    const void* const found = std::memchr(text.data(), '\n', text.size());
+    const bool ended = found != nullptr;
+    const std::size_t length =
+        ended ? static_cast<std::size_t>(static_cast<const char*>(found) - text.data())
+              : text.size();
+    const bool too_long = length > rendering_.largest_line;
+    if (!ended && !too_long && !last) break;
+    const std::size_t taken = too_long ? piece_length(text, rendering_.largest_line) : length;
+    render({text.substr(0, taken), ended && !too_long, too_long}, scratch);
+    const std::size_t used = taken + (ended && !too_long ? 1 : 0);
+    text.remove_prefix(used);
+    result.used += used;
+    result.lines += too_long ? 0 : 1;
+  }
+  result.ready = scratch;
+  return result;
+}
+
+void LineCutter::render(const Line& line, std::string& out) {
+  if (rendering_.shape == LogShape::json) {
+    render_json(line, out);
+  } else {
+    if (rendering_.shape == LogShape::prefix) out += prefix_;
+    if (part_ > 0) out += mark_continued_;
+    out += line.text;
+    if (line.continues) {
+      out += mark_continues_;
+    } else if (line.ended) {
+      out += '\n';
+    }
+  }
+  if (line.continues) {
+    lines_split_ += part_ == 0 ? 1 : 0;
+    ++part_;
+  } else {
+    part_ = 0;
+  }
+}
+
+void LineCutter::append_parts(const Line& line, std::string& out) const {
+  if (part_ == 0 && !line.continues) return;
+  fmt::format_to(std::back_inserter(out), ",\"part\":{}", part_ + 1);
+  if (!line.continues) out += ",\"last_part\":true";
+}
+
+void LineCutter::render_json(const Line& line, std::string& out) {
+  const bool whole = part_ == 0 && !line.continues;
+  // A line that begins otherwise is not worth a scan.
+  const bool maybe_object = whole && line.text.find_first_not_of(" \t") != std::string_view::npos &&
+                            line.text[line.text.find_first_not_of(" \t")] == '{';
+  const ObjectScan scan = maybe_object ? scan_json_object(line.text, kJsonFields) : ObjectScan{};
+  if (scan.is_object && !rendering_.wrap_json) {
+    out += line.text.substr(0, scan.close);
+    bool first = scan.empty;
+    const auto add = [&](std::string_view member) {  // begins with a comma
+      out += first ? member.substr(1) : member;
+      first = false;
+    };
+    if ((scan.known & 1U << kTimeField) == 0) add(json_time_);
+    for (unsigned i = 0; i < kTimeField; ++i) {
+      if ((scan.known & 1U << i) == 0) add(json_origin_[i]);
+    }
+    out += "}\n";
+    return;
+  }
+  out += '{';
+  out += std::string_view(json_time_).substr(1);
+  out += json_all_;
+  append_parts(line, out);
+  out += ",\"message\":";
+  if (scan.is_object) {
+    out += line.text;
+  } else if (!append_json_string(out, line.text)) {
+    out += ",\"message_base64\":\"";
+    append_base64(out, line.text);
+    out += '"';
+  }
+  out += "}\n";
+}
+
+}  // namespace ni::wire

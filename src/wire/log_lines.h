@@ -1,0 +1,94 @@
+#pragma once
+
+// The way of a worker's text: bytes as they came out of its pipe are cut into lines and rendered
+// for our output.
+//
+//   lines    as they are
+//   prefix   "0 out | " before each, "web/0 out | " when there are several programs
+//   json     {"time":"…","program":"web","slot":0,"pid":12,"stream":"stdout","message":"…"}
+//            A line that is a JSON object already stays as it is and gets, at its end, those of the
+//            fields that it does not have; or, with `wrap_json`, it becomes the value of "message".
+//            A line that is not UTF-8 has U+FFFD in "message" and its exact bytes in
+//            "message_base64".
+//
+// Nothing else changes a byte: blank lines, CRLF (the \r belongs to the line), NUL, escape
+// sequences. A last line without newline stays without one, but in json. A line longer than
+// `largest_line` is cut at this bound (never within a UTF-8 sequence) and the pieces are marked:
+//
+//   lines, prefix   …[nodeinit: slot 0 stdout, line continues]⏎[nodeinit: slot 0 stdout,
+//   continued]… json            "part":1, "part":2 … and "last_part":true in the last
+//
+// One LineCutter serves one pipe. It holds no text: the caller keeps what was not used.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ni::wire {
+
+enum class LogShape : std::uint8_t { lines, prefix, json };
+enum class LogStream : std::uint8_t { out, err };
+
+struct LogRendering {
+  LogShape shape = LogShape::lines;
+  bool wrap_json = false;
+  bool show_program = false;  // in prefixes
+  bool colour = false;        // in prefixes
+  std::size_t largest_line = 256 * 1024;
+};
+
+struct LogOrigin {
+  std::string_view program;
+  std::uint32_t slot = 0;
+  int pid = 0;
+  LogStream stream = LogStream::out;
+};
+
+class LineCutter {
+ public:
+  LineCutter(const LogRendering& rendering, const LogOrigin& origin);
+
+  // Whose lines these are, from now on (the pid is known after the pipe was made).
+  void describe(const LogOrigin& origin);
+
+  struct Cut {
+    std::string_view ready;   // to be written: a part of `text`, or of `scratch`
+    std::size_t used = 0;     // so many bytes of `text` are done with
+    std::uint64_t lines = 0;  // ended in `ready`
+  };
+
+  // Renders what is whole in `text`: what an earlier call did not use, and what came since. With
+  // `last` the rest is a line too. Once about kBlock bytes are ready it stops: call again with the
+  // rest while `used` is not 0. scratch: emptied and filled, at most kBlock and one rendered line.
+  Cut cut(std::string_view text, bool last, std::int64_t now_ns, std::string& scratch);
+
+  static constexpr std::size_t kBlock = 128 * 1024;
+
+  std::uint64_t lines_split() const { return lines_split_; }
+
+ private:
+  struct Line {
+    std::string_view text;  // without its newline
+    bool ended;             // by a newline
+    bool continues;         // in the next piece
+  };
+  void render(const Line& line, std::string& out);
+  void render_json(const Line& line, std::string& out);
+  void append_parts(const Line& line, std::string& out) const;
+
+  LogRendering rendering_;
+  std::string prefix_;
+  std::string mark_continues_;  // with its newline
+  std::string mark_continued_;
+  std::string json_origin_[4];  // ,"program":"web"  ,"slot":0  ,"pid":12  ,"stream":"stdout"
+  std::string json_all_;        // the four together
+  std::string json_time_;       // ,"time":"…"
+  std::int64_t time_ms_ = -1;
+  unsigned part_ = 0;  // pieces of the current line that are out
+  std::uint64_t lines_split_ = 0;
+};
+
+// How many bytes of `text` are newlines.
+std::uint64_t count_lines(std::string_view text) noexcept;
+
+}  // namespace ni::wire
