@@ -55,6 +55,7 @@ Result<ListenQuery> parse_query(const Json& message) {
                     .index = index.value_or(0),
                     .readable_by_all = message.at("readableAll").boolean().value_or(false),
                     .writable_by_all = message.at("writableAll").boolean().value_or(false),
+                    .by_deno = message.at("backlog").boolean().has_value(),
                     .data = message.at("data")};
   if (query.type == ListenQuery::Type::pipe && !query.address)
     return malformed("a pipe without a path");

@@ -28,6 +28,7 @@ struct ListenQuery {
   std::int64_t index = 0;
   bool readable_by_all = false;  // pipes
   bool writable_by_all = false;
+  bool by_deno = false;  // it writes "backlog":false, as no Node does
   Json data;  // to be given back to every worker as the first one sent it: TLS ticket keys; absent
               // or null: none
 

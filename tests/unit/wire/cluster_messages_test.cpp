@@ -52,6 +52,8 @@ TEST_CASE("what a worker asks for is read as Node wrote it") {
   CHECK(tls.query.data.text() == R"({"ticketKeys":"00ff"})");
   CHECK(tls.query.flags == kIpv6Only);
   CHECK(tls.query.backlog == 0);
+  CHECK(tls.query.by_deno);
+  CHECK_FALSE(plain.query.by_deno);
 }
 
 TEST_CASE("the other acts of a worker") {

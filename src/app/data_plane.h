@@ -1,0 +1,104 @@
+#pragma once
+
+// The data plane: workers' channels, the sockets they listen on, and connections handed over. It
+// performs what the cluster primary (core/primary.h) decides, and tells the supervisor what workers
+// say, by events alone.
+//
+//   plane.open_channel(w, {program, slot}) → the worker's end, to be descriptor 3 of the worker,
+//   with
+//       NODE_CHANNEL_FD=3  NODE_CHANNEL_SERIALIZATION_MODE=json  NODE_UNIQUE_ID=<incarnation>
+//   events Online, AskedForSocket, Listening, SaidReady … arrive; the supervisor finds it ready:
+//   plane.set_serving(program, {w, …})       only these get connections
+//   plane.disconnect(w)                      drains; event ChannelClosed when its last request is
+//   answered plane.forget(w)                          it was reaped
+//
+// The sink is called while the data plane is at work: it must only queue the event, not call back.
+
+#include <uv.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/listen_sockets.h"
+#include "base/result.h"
+#include "core/config.h"
+#include "core/event.h"
+#include "core/primary.h"
+#include "loop/channel.h"
+#include "loop/poll.h"
+
+namespace ni::app {
+
+struct DataPlaneSettings {
+  struct Program {
+    Balance balance = Balance::kernel;
+    unsigned slots = 1;
+  };
+  std::vector<Program> programs;  // by ProgramId
+  // Descriptors of our own parent which a program may listen on (LISTEN_FDS): socket activation.
+  std::vector<int> inherited;
+  // A sentence for the log, where something failed and we go on.
+  std::function<void(std::string_view)> warn;
+};
+
+class DataPlane {
+ public:
+  using Sink = std::function<void(Event)>;
+
+  DataPlane(uv_loop_t* loop, DataPlaneSettings settings, Sink sink);
+  DataPlane(const DataPlane&) = delete;
+  DataPlane& operator=(const DataPlane&) = delete;
+  ~DataPlane();  // the loop must still turn once for libuv's handles to be closed
+
+  Result<sys::UniqueFd> open_channel(Incarnation worker, Place place);
+  // A parked worker takes a slot: what it asked for is answered now.
+  void promote(Incarnation worker, SlotId slot);
+  void disconnect(Incarnation worker);
+  void set_serving(ProgramId program, std::span<const Incarnation> workers);
+  void set_slots(ProgramId program, unsigned slots);
+  void forget(Incarnation worker);
+  // At the very end: waiting connections are reset, paths of pipes removed.
+  void close_listeners();
+
+ private:
+  void perform();
+  void perform(const primary_action::OpenListener& action);
+  void perform(const primary_action::ExtendListener& action);
+  void perform(const primary_action::CloseListener& action);
+  void perform(const primary_action::Send& action);
+  void perform(const primary_action::SendSocket& action);
+  void perform(const primary_action::SendConnection& action);
+  void perform(const primary_action::DropConnection& action);
+  void perform(const primary_action::Steer& action);
+  void perform(const primary_action::Watch& action);
+  void perform(const primary_action::Unwatch& action);
+  void perform(const primary_action::Accept& action);
+  void perform(const primary_action::StopListeningTo& action);
+  void perform(const primary_action::Tell& action);
+  void send(Incarnation to, const std::string& line, int descriptor);
+  int socket_of(SocketRef socket) const;  // -1: none
+  void warn(const Error& error, std::string_view consequence) const;
+  void retry_watches();
+
+  uv_loop_t* loop_;
+  DataPlaneSettings settings_;
+  Sink sink_;
+  Primary primary_;
+  bool performing_ = false;
+  std::map<Incarnation, std::unique_ptr<loop::Channel>> channels_;
+  std::map<ListenerId, ListenSockets> listeners_;
+  std::map<SocketRef, std::unique_ptr<loop::Poll>> watches_;  // closed before their sockets
+  std::map<ConnectionId, sys::UniqueFd> connections_;
+  std::uint64_t next_connection_ = 1;
+  std::set<SocketRef>
+      resting_;  // could not accept (no descriptor left): tried again a little later
+  std::unique_ptr<uv_timer_t, void (*)(uv_timer_t*)> retry_;
+};
+
+}  // namespace ni::app

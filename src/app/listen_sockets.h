@@ -1,0 +1,39 @@
+#pragma once
+
+// The sockets of one listen, opened as Node itself would open them, so that an application meets
+// the same addresses and the same errors. node lib/net.js createServerHandle(), lib/dgram.js,
+// deps/uv/src/unix/{tcp,udp,pipe}.c, Node 22.23.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "sys/sockets.h"
+#include "wire/cluster_messages.h"
+
+namespace ni::app {
+
+struct ListenSockets {
+  std::vector<sys::UniqueFd> sockets;  // streams are listening, in this order
+  sys::SocketAddress address;
+  bool ipv6_only = false;
+  int backlog = 0;
+  bool tcp = false;
+  std::string path;  // of a pipe: removed by close_listen_sockets; empty: nothing to remove
+};
+
+// `inherited`: the descriptors that nodeinit was started with and that a program may name by
+// listen({fd}). An Error's code is the errno for the application. With reuse_port the sockets share
+// the place among themselves only: a stranger's listener there is EADDRINUSE, though the kernel
+// would let us in beside one of the same user.
+Result<ListenSockets> open_listen_sockets(const wire::ListenQuery& query, unsigned count,
+                                          bool reuse_port, std::span<const int> inherited);
+
+// Brings a group opened with reuse_port to so many sockets. What was added before an error stays.
+Result<void> extend_listen_sockets(ListenSockets& group, unsigned count);
+
+void close_listen_sockets(ListenSockets& group);
+
+}  // namespace ni::app

@@ -1,0 +1,166 @@
+#pragma once
+
+// The cluster primary: what Node's own primary decides, and whom a connection goes to. Pure: told
+// what came over the channels and what became of sockets, it answers with actions; it holds no
+// descriptor and asks no clock.
+//
+// A listen of a program is a Listener, found by its key. With `kernel` and `client_ip` it has a
+// SO_REUSEPORT socket per slot, which the workers of that slot get one after the other (or two at
+// once, in a rolling reload); the kernel chooses among those that are named by Steer: sockets of
+// serving workers. A socket that nobody accepts on is watched, and what still arrives there is
+// handed over to a serving worker (`newconn`). With `shared`, and for UDP and pipes, there is one
+// socket for all; with `round_robin` the primary accepts all and hands over all.
+//
+// The first worker's query opens the listener; the others get what it got: the port, TLS ticket
+// keys (`data`). A parked worker's queries wait until it is promoted; a draining worker's are never
+// answered (as Node does).
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/handle_queue.h"
+#include "core/primary_action.h"
+#include "wire/cluster_messages.h"
+#include "wire/node_ipc.h"
+
+namespace ni {
+
+// Where a worker stands. A parked one (a spare) is loaded but gets no socket; its slot counts when
+// it is promoted.
+struct Place {
+  ProgramId program;
+  SlotId slot;
+  bool parked = false;
+};
+
+class Primary {
+ public:
+  static constexpr unsigned kMostSlots = 1024;
+  static constexpr std::size_t kMostListens = 256;   // per worker
+  static constexpr std::size_t kMostHomeless = 256;  // connections without a worker, held by us
+
+  // Balance and slots of a program; before its first worker, and when the number changes. Never
+  // shrinks sockets.
+  void set_program(ProgramId program, Balance balance, unsigned slots);
+
+  void open_channel(Incarnation worker, Place place);
+  void said(Incarnation worker, const wire::IpcLine& line, Instant now);
+  void channel_ended(Incarnation worker);
+  void promote(Incarnation worker, SlotId slot);
+  void disconnect(Incarnation worker);
+  void forget(Incarnation worker);
+  void set_serving(ProgramId program, std::set<Incarnation> serving);
+  void close_listeners();
+
+  // The answers to actions.
+  struct Opened {
+    int error_number = 0;
+    int port = 0;
+    bool tcp = false;
+    std::optional<wire::SocketName> name;  // for IP
+  };
+  void listener_opened(ListenerId listener, const Opened& opened);
+  void queue_readable(SocketRef socket);
+  void connection_arrived(SocketRef socket, ConnectionId connection);
+  void accepted(SocketRef socket, bool queue_empty);
+
+  std::vector<PrimaryAction> take_actions() { return std::exchange(actions_, {}); }
+
+ private:
+  enum class Spread : std::uint8_t { socket_per_slot, one_socket, handed_over };
+  enum class Watching : std::uint8_t { no, armed, waits_for_worker, accepting };
+
+  struct Program {
+    Balance balance = Balance::kernel;
+    unsigned slots = 1;
+  };
+  struct Query {  // of a worker, to be answered when the listener is open
+    Incarnation worker;
+    std::int64_t seq;
+  };
+  struct Listener {
+    ProgramId program;
+    std::string key;
+    wire::ListenQuery query;
+    wire::Json data;
+    Spread spread = Spread::one_socket;
+    std::optional<Opened> opened;  // nullopt: under way
+    std::vector<Query> asking;
+    std::vector<Watching> sockets;
+    std::vector<std::uint32_t> steered;
+    Incarnation last_given{0};
+  };
+  struct Held {  // a listen that a worker was given
+    ListenerId listener;
+    bool announced = false;  // it said `listening`
+  };
+  struct Worker {
+    explicit Worker(Place stands) : place(stands) {}
+    Place place;
+    bool serving = false;
+    bool asked = false;     // for a socket
+    bool draining = false;  // `disconnect` was sent
+    bool ignored = false;   // it broke the protocol
+    std::int64_t next_seq = 0;
+    std::vector<Held> held;
+    std::vector<wire::QueryServerAct> withheld;
+    HandleQueue handles;
+    std::map<std::int64_t, ConnectionId> handed;  // by our seq: `newconn` not yet replied to
+  };
+  struct Connection {
+    ListenerId listener;
+    unsigned refusals = 0;
+  };
+
+  // primary.cpp: what workers say.
+  void on(Incarnation id, Worker& worker, const wire::WorkerMessage& message, Instant now);
+  void query(Incarnation id, Worker& worker, const wire::QueryServerAct& act);
+  void listening(Incarnation id, Worker& worker, const wire::ListeningAct& act);
+  void closed(Incarnation id, Worker& worker, const std::string& key);
+  void replied(Worker& worker, const wire::Reply& reply);
+  void handle_answered(Incarnation id, Worker& worker, bool taken);
+  void distrust(Incarnation id, Worker& worker, std::string reason);
+  void send_next_handle(Incarnation id, Worker& worker);
+  void send_handle(Incarnation id, const HandleLine& line);
+
+  // primary_listeners.cpp: listeners, steering, connections.
+  ListenerId find_or_open(ProgramId program, const wire::ListenQuery& query);
+  void answer(Incarnation id, Worker& worker, ListenerId listener_id, std::int64_t seq);
+  void answer_error(Incarnation id, Worker& worker, const Listener& listener, std::int64_t seq,
+                    int error);
+  void holders_changed(ProgramId program);
+  void steer(ListenerId id, Listener& listener);
+  void update_watches(ListenerId id, Listener& listener);
+  void drop_listener(ListenerId id);
+  void hand_over(ConnectionId connection);
+  void drop(ConnectionId connection);
+  void place_homeless();
+  void accept_for_free_workers();
+  void give_back(Worker& worker);
+  bool holds(const Worker& worker, ListenerId listener) const;
+  bool accepts(const Worker& worker, ListenerId listener, std::uint32_t socket) const;
+  bool is_free(const Worker& worker, ListenerId listener) const;
+  unsigned count_free(const Listener& listener, ListenerId id) const;
+  std::optional<Incarnation> next_free(ListenerId id, Listener& listener);
+
+  Worker* find(Incarnation id);
+  template <class Action>
+  void act(Action action) {
+    actions_.push_back(PrimaryAction(std::move(action)));
+  }
+
+  std::map<ProgramId, Program> programs_;
+  std::map<Incarnation, Worker> workers_;
+  std::map<ListenerId, Listener> listeners_;
+  std::map<ConnectionId, Connection> connections_;  // accepted by us, not yet taken by a worker
+  std::vector<ConnectionId> homeless_;              // of these, those that no worker could take yet
+  std::uint32_t next_listener_ = 1;
+  std::vector<PrimaryAction> actions_;
+};
+
+}  // namespace ni

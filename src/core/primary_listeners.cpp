@@ -1,0 +1,291 @@
+// The listeners of the primary: who gets which socket, whom the kernel is told to choose, and what
+// is done with connections that wait where nobody accepts.
+
+#include <algorithm>
+#include <utility>
+
+#include "core/primary.h"
+
+namespace ni {
+
+ListenerId Primary::find_or_open(ProgramId program, const wire::ListenQuery& query) {
+  const std::string key = wire::listen_key(query);
+  for (const auto& [id, listener] : listeners_) {
+    if (listener.program == program && listener.key == key) return id;
+  }
+  const Program& settings = programs_[program];
+  const bool stream = !query.is_udp();
+  // Deno takes connections only by hand-over: it never accepts on a handle that it is given.
+  const bool handed_over = stream && (settings.balance == Balance::round_robin || query.by_deno);
+  const bool per_slot = query.is_tcp() && !handed_over && settings.balance != Balance::shared;
+  const ListenerId id{next_listener_++};
+  Listener& listener = listeners_[id];
+  listener.program = program;
+  listener.key = key;
+  listener.query = query;
+  listener.spread = handed_over ? Spread::handed_over
+                    : per_slot  ? Spread::socket_per_slot
+                                : Spread::one_socket;
+  listener.sockets.assign(per_slot ? settings.slots : 1, Watching::no);
+  act(primary_action::OpenListener{.listener = id,
+                                   .query = query,
+                                   .sockets = static_cast<unsigned>(listener.sockets.size()),
+                                   .reuse_port = per_slot});
+  return id;
+}
+
+void Primary::listener_opened(ListenerId id, const Opened& opened) {
+  const auto it = listeners_.find(id);
+  if (it == listeners_.end()) return;
+  Listener& listener = it->second;
+  const std::vector<Query> asking = std::exchange(listener.asking, {});
+  if (opened.error_number != 0) {
+    // The next worker that asks tries again, as with Node's primary.
+    for (const Query& one : asking) {
+      if (Worker* worker = find(one.worker)) {
+        answer_error(one.worker, *worker, listener, one.seq, opened.error_number);
+      }
+    }
+    listeners_.erase(it);
+    return;
+  }
+  listener.opened = opened;
+  for (const Query& one : asking) {
+    Worker* worker = find(one.worker);
+    if (worker != nullptr && !worker->draining) answer(one.worker, *worker, id, one.seq);
+  }
+  // Slots may have been added while it was being opened.
+  const Program settings = programs_[listener.program];
+  set_program(listener.program, settings.balance, settings.slots);
+  steer(id, listener);
+  update_watches(id, listener);
+}
+
+void Primary::answer_error(Incarnation id, Worker& worker, const Listener& listener,
+                           std::int64_t seq, int error) {
+  const wire::Answer answer{
+      .key = listener.key, .ack = seq, .seq = worker.next_seq++, .data = listener.data};
+  act(primary_action::Send{id, wire::error_line(answer, error)});
+}
+
+void Primary::answer(Incarnation id, Worker& worker, ListenerId listener_id, std::int64_t seq) {
+  Listener& listener = listeners_.at(listener_id);
+  const wire::Answer answer{
+      .key = listener.key, .ack = seq, .seq = worker.next_seq++, .data = listener.data};
+  if (holds(worker, listener_id)) {
+    // Two live handles of one key would trip an assertion in the worker (child.js: handles.get(key)
+    // === undefined).
+    constexpr int kInUse = 98;  // errno.h EADDRINUSE
+    act(primary_action::Send{id, wire::error_line(answer, kInUse)});
+    return;
+  }
+  worker.held.push_back({.listener = listener_id, .announced = false});
+  if (listener.spread == Spread::handed_over) {
+    act(primary_action::Send{id, wire::round_robin_line(answer, listener.opened->name)});
+  } else {
+    const std::uint32_t slot = worker.place.slot.value;
+    if (listener.spread == Spread::socket_per_slot && slot >= listener.sockets.size() &&
+        slot < kMostSlots) {
+      listener.sockets.resize(slot + 1, Watching::no);
+      act(primary_action::ExtendListener{listener_id, slot + 1});
+    }
+    const std::uint32_t socket = slot < listener.sockets.size() ? slot : 0;
+    worker.handles.push({.line = wire::shared_handle_line(answer, listener.query.is_udp()),
+                         .carries = SocketRef{listener_id, socket},
+                         .answer = answer});
+    send_next_handle(id, worker);
+  }
+  steer(listener_id, listener);
+  update_watches(listener_id, listener);
+  accept_for_free_workers();
+}
+
+bool Primary::holds(const Worker& worker, ListenerId listener) const {
+  return std::ranges::any_of(worker.held,
+                             [&](const Held& held) { return held.listener == listener; });
+}
+
+// Whether this worker takes connections from that socket by itself.
+bool Primary::accepts(const Worker& worker, ListenerId id, std::uint32_t socket) const {
+  const Listener& listener = listeners_.at(id);
+  const std::uint32_t slot = worker.place.slot.value;
+  const std::uint32_t own = slot < listener.sockets.size() ? slot : 0;
+  return own == socket && listener.program == worker.place.program && holds(worker, id);
+}
+
+void Primary::holders_changed(ProgramId program) {
+  for (auto& [id, listener] : listeners_) {
+    if (listener.program != program || !listener.opened) continue;
+    steer(id, listener);
+    update_watches(id, listener);
+  }
+  place_homeless();
+  accept_for_free_workers();
+}
+
+// Serving workers; before there is one, those that are about to be; else it stays as it was.
+void Primary::steer(ListenerId id, Listener& listener) {
+  if (listener.spread != Spread::socket_per_slot || !listener.opened) return;
+  std::vector<std::uint32_t> named;
+  for (const bool must_serve : {true, false}) {
+    for (const auto& [incarnation, worker] : workers_) {
+      if (worker.draining || (must_serve && !worker.serving)) continue;
+      for (std::uint32_t socket = 0; socket < listener.sockets.size(); ++socket) {
+        if (accepts(worker, id, socket)) named.push_back(socket);
+      }
+    }
+    if (!named.empty()) break;
+  }
+  if (named.empty()) return;
+  std::ranges::sort(named);
+  named.erase(std::ranges::unique(named).begin(), named.end());
+  const bool by_address = programs_[listener.program].balance == Balance::client_ip;
+  if (by_address) {
+    // A bucket per slot: the clients of a serving slot stay with it, whoever else comes or goes.
+    std::vector<std::uint32_t> buckets(listener.sockets.size());
+    for (std::uint32_t bucket = 0; bucket < buckets.size(); ++bucket) {
+      buckets[bucket] =
+          std::ranges::binary_search(named, bucket) ? bucket : named[bucket % named.size()];
+    }
+    named = std::move(buckets);
+  }
+  if (named == listener.steered) return;
+  listener.steered = named;
+  act(primary_action::Steer{.listener = id, .sockets = std::move(named), .by_address = by_address});
+}
+
+// The primary minds the sockets that no worker accepts on.
+void Primary::update_watches(ListenerId id, Listener& listener) {
+  if (!listener.opened || listener.spread == Spread::one_socket) return;
+  for (std::uint32_t socket = 0; socket < listener.sockets.size(); ++socket) {
+    const bool minded = listener.spread == Spread::socket_per_slot &&
+                        std::ranges::any_of(workers_, [&](const auto& entry) {
+                          return accepts(entry.second, id, socket);
+                        });
+    Watching& watching = listener.sockets[socket];
+    if (minded && watching != Watching::no) {
+      watching = Watching::no;
+      act(primary_action::Unwatch{{id, socket}});
+    } else if (!minded && watching == Watching::no) {
+      watching = Watching::armed;
+      act(primary_action::Watch{{id, socket}});
+    }
+  }
+}
+
+void Primary::queue_readable(SocketRef ref) {
+  const auto it = listeners_.find(ref.listener);
+  if (it == listeners_.end() || ref.socket >= it->second.sockets.size()) return;
+  Watching& watching = it->second.sockets[ref.socket];
+  if (watching != Watching::armed) return;
+  watching = Watching::waits_for_worker;
+  accept_for_free_workers();
+}
+
+// A worker has become free, or a queue readable.
+void Primary::accept_for_free_workers() {
+  if (!homeless_.empty()) place_homeless();
+  for (auto& [id, listener] : listeners_) {
+    for (std::uint32_t socket = 0; socket < listener.sockets.size(); ++socket) {
+      if (listener.sockets[socket] != Watching::waits_for_worker) continue;
+      const unsigned free = count_free(listener, id);
+      if (free == 0) break;
+      listener.sockets[socket] = Watching::accepting;
+      act(primary_action::Accept{{id, socket}, free});
+    }
+  }
+}
+
+void Primary::connection_arrived(SocketRef ref, ConnectionId connection) {
+  connections_[connection] = {.listener = ref.listener};
+  hand_over(connection);
+}
+
+void Primary::accepted(SocketRef ref, bool queue_empty) {
+  const auto it = listeners_.find(ref.listener);
+  if (it == listeners_.end() || ref.socket >= it->second.sockets.size()) return;
+  Watching& watching = it->second.sockets[ref.socket];
+  if (watching != Watching::accepting) return;
+  watching = Watching::waits_for_worker;
+  if (queue_empty) {
+    watching = Watching::armed;
+    act(primary_action::Watch{ref});
+  }
+  accept_for_free_workers();
+}
+
+bool Primary::is_free(const Worker& worker, ListenerId listener) const {
+  return worker.serving && !worker.draining && !worker.ignored && worker.handed.empty() &&
+         worker.handles.idle() && holds(worker, listener);
+}
+
+unsigned Primary::count_free(const Listener& listener, ListenerId id) const {
+  const auto waiting = std::ranges::count_if(
+      homeless_, [&](ConnectionId one) { return connections_.at(one).listener == id; });
+  const auto free = std::ranges::count_if(workers_, [&](const auto& entry) {
+    return entry.second.place.program == listener.program && is_free(entry.second, id);
+  });
+  return free > waiting ? static_cast<unsigned>(free - waiting) : 0;
+}
+
+// In turn, as Node's SCHED_RR: the next free one after the one that was given the last connection.
+std::optional<Incarnation> Primary::next_free(ListenerId id, Listener& listener) {
+  std::optional<Incarnation> first;
+  for (const auto& [incarnation, worker] : workers_) {
+    if (!is_free(worker, id)) continue;
+    if (incarnation > listener.last_given) return listener.last_given = incarnation;
+    if (!first) first = incarnation;
+  }
+  if (first) listener.last_given = *first;
+  return first;
+}
+
+void Primary::drop(ConnectionId connection) {
+  connections_.erase(connection);
+  act(primary_action::DropConnection{connection});
+}
+
+void Primary::hand_over(ConnectionId connection) {
+  const auto of = connections_.find(connection);
+  if (of == connections_.end()) return;
+  const auto it = listeners_.find(of->second.listener);
+  if (it == listeners_.end()) return drop(connection);
+  const std::optional<Incarnation> to = next_free(it->first, it->second);
+  if (!to) {
+    if (homeless_.size() >= kMostHomeless) return drop(connection);
+    homeless_.push_back(connection);
+    return;
+  }
+  Worker& worker = workers_.at(*to);
+  const std::int64_t seq = worker.next_seq++;
+  worker.handed[seq] = connection;
+  worker.handles.push({.line = wire::new_connection_line(it->second.key, seq),
+                       .carries = connection,
+                       .answer = {}});
+  send_next_handle(*to, worker);
+}
+
+void Primary::place_homeless() {
+  for (const ConnectionId one : std::exchange(homeless_, {})) hand_over(one);
+}
+
+// What this worker was sent and has not taken goes to others.
+void Primary::give_back(Worker& worker) {
+  worker.handles.clear();
+  for (const auto& [seq, connection] : std::exchange(worker.handed, {})) hand_over(connection);
+}
+
+void Primary::drop_listener(ListenerId id) {
+  for (auto& [incarnation, worker] : workers_) {
+    std::erase_if(worker.held, [&](const Held& held) { return held.listener == id; });
+  }
+  listeners_.erase(id);
+  act(primary_action::CloseListener{id});
+  place_homeless();  // drops those of this listener
+}
+
+void Primary::close_listeners() {
+  while (!listeners_.empty()) drop_listener(listeners_.begin()->first);
+}
+
+}  // namespace ni

@@ -1,0 +1,293 @@
+#include "core/primary.h"
+
+#include <fmt/format.h>
+
+#include "support/catch.h"
+
+using namespace ni;
+namespace act = ni::primary_action;
+
+namespace {
+
+constexpr Incarnation kFirst{1};
+constexpr Incarnation kSecond{2};
+
+std::string query_line(int seq, int port = 3000, int index = 0) {
+  return fmt::format(
+      R"({{"cmd":"NODE_CLUSTER","act":"queryServer","index":{},"data":null,"address":null,"port":{},)"
+      R"("addressType":4,"flags":0,"backlog":0,"seq":{}}})",
+      index, port, seq);
+}
+std::string listening_line(int port) {
+  return fmt::format(
+      R"({{"cmd":"NODE_CLUSTER","act":"listening","index":0,"data":null,"address":null,"port":{},)"
+      R"("addressType":4,"flags":0,"backlog":0,"seq":2}})",
+      port);
+}
+constexpr std::string_view kAck = R"({"cmd":"NODE_HANDLE_ACK"})";
+constexpr std::string_view kNack = R"({"cmd":"NODE_HANDLE_NACK"})";
+
+// A primary whose sockets always open, with its actions kept.
+struct World {
+  Primary primary;
+  std::vector<PrimaryAction> done;
+  int open_error = 0;
+
+  explicit World(Balance balance = Balance::kernel, unsigned slots = 2) {
+    primary.set_program({0}, balance, slots);
+  }
+  void settle() {
+    for (auto actions = primary.take_actions(); !actions.empty();
+         actions = primary.take_actions()) {
+      for (PrimaryAction& action : actions) {
+        if (const auto* open = std::get_if<act::OpenListener>(&action)) {
+          const int port = open->query.port == 0 ? 38553 : open->query.port;
+          primary.listener_opened(open->listener, {.error_number = open_error,
+                                                   .port = port,
+                                                   .tcp = open->query.is_tcp(),
+                                                   .name = wire::SocketName{"::", true, port}});
+        }
+        done.push_back(std::move(action));
+      }
+    }
+  }
+  void start(Incarnation worker, unsigned slot, bool parked = false) {
+    primary.open_channel(worker, {{0}, {slot}, parked});
+  }
+  void say(Incarnation worker, std::string_view line) {
+    primary.said(worker, wire::InternalLine{std::string(line)}, Instant{});
+    settle();
+  }
+  void serve(std::set<Incarnation> workers) {
+    primary.set_serving({0}, std::move(workers));
+    settle();
+  }
+  // A worker that listens on port 3000 and serves beside those that already do.
+  void listens(Incarnation worker) {
+    say(worker, query_line(1));
+    say(worker, kAck);
+    say(worker, listening_line(3000));
+  }
+  template <class Action>
+  std::vector<Action> take() {
+    std::vector<Action> result;
+    for (const PrimaryAction& action : done) {
+      if (const auto* one = std::get_if<Action>(&action)) result.push_back(*one);
+    }
+    std::erase_if(done, [](const auto& one) { return std::holds_alternative<Action>(one); });
+    return result;
+  }
+  template <class Told>
+  std::vector<Told> told() {
+    std::vector<Told> result;
+    for (const PrimaryAction& action : done) {
+      const auto* tell = std::get_if<act::Tell>(&action);
+      const auto* event = tell == nullptr ? nullptr : std::get_if<Told>(&tell->event);
+      if (event != nullptr) result.push_back(*event);
+    }
+    return result;
+  }
+  void arrive(SocketRef socket, std::uint64_t connection) {
+    primary.connection_arrived(socket, {connection});
+    settle();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("each slot's worker gets the socket of its slot, opened once") {
+  World world;
+  world.start(kFirst, 0);
+  world.start(kSecond, 1);
+  world.say(kFirst, query_line(1));
+  world.say(kSecond, query_line(1));
+  const auto opened = world.take<act::OpenListener>();
+  REQUIRE(opened.size() == 1);
+  CHECK(opened[0].sockets == 2);
+  CHECK(opened[0].reuse_port);
+  const auto sent = world.take<act::SendSocket>();
+  REQUIRE(sent.size() == 2);
+  CHECK(sent[0].to == kFirst);
+  CHECK(sent[0].socket.socket == 0);
+  CHECK(sent[1].to == kSecond);
+  CHECK(sent[1].socket.socket == 1);
+  CHECK(world.told<event::AskedForSocket>().size() == 2);
+}
+
+TEST_CASE("the kernel is told to choose among the sockets of serving workers only") {
+  World world;
+  world.start(kFirst, 0);
+  world.start(kSecond, 1);
+  world.listens(kFirst);
+  CHECK(world.take<act::Steer>().back().sockets == std::vector<std::uint32_t>{0});
+  world.serve({kFirst});
+  world.listens(kSecond);
+  CHECK(world.take<act::Steer>().empty());
+  world.serve({kFirst, kSecond});
+  CHECK(world.take<act::Steer>().back().sockets == std::vector<std::uint32_t>{0, 1});
+  world.primary.disconnect(kFirst);
+  world.settle();
+  CHECK(world.take<act::Steer>().back().sockets == std::vector<std::uint32_t>{1});
+}
+
+TEST_CASE("an error goes to the worker and the next query tries again") {
+  World world;
+  world.start(kFirst, 0);
+  world.open_error = 98;
+  world.say(kFirst, query_line(1));
+  const auto sent = world.take<act::Send>();
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].line.find(R"("errno":-98)") != std::string::npos);
+  world.open_error = 0;
+  world.say(kFirst, query_line(2));
+  CHECK(world.take<act::OpenListener>().size() == 2);
+  CHECK(world.take<act::SendSocket>().size() == 1);
+}
+
+TEST_CASE(
+    "no second handle is sent before the first is answered, and a refused one is sent again") {
+  World world;
+  world.start(kFirst, 0);
+  world.say(kFirst, query_line(1));
+  world.say(kFirst, query_line(2, 3001));
+  CHECK(world.take<act::SendSocket>().size() == 1);
+  world.say(kFirst, kNack);
+  CHECK(world.take<act::SendSocket>().size() == 1);
+  world.say(kFirst, kAck);
+  CHECK(world.take<act::SendSocket>().size() == 1);
+  world.say(kFirst, kNack);
+  world.say(kFirst, kNack);
+  CHECK(world.take<act::SendSocket>().size() == 2);
+  world.say(kFirst, kNack);
+  CHECK(world.take<act::SendSocket>().empty());
+  CHECK(world.take<act::Send>().back().line.find(R"("errno":-24)") != std::string::npos);
+}
+
+TEST_CASE("a parked worker is answered when it is promoted, a draining one never") {
+  World world;
+  world.start(kFirst, 0, true);
+  world.say(kFirst, query_line(1));
+  CHECK(world.told<event::AskedForSocket>().size() == 1);
+  CHECK(world.take<act::OpenListener>().empty());
+  world.primary.promote(kFirst, {1});
+  world.settle();
+  REQUIRE(world.take<act::SendSocket>().back().socket.socket == 1);
+  world.primary.disconnect(kFirst);
+  world.say(kFirst, query_line(2, 3001));
+  CHECK(world.take<act::OpenListener>().size() == 1);
+}
+
+TEST_CASE("what waits on a dead worker's socket is handed to a serving one, one at a time") {
+  World world;
+  world.start(kFirst, 0);
+  world.start(kSecond, 1);
+  world.listens(kFirst);
+  world.listens(kSecond);
+  world.serve({kFirst, kSecond});
+  const SocketRef orphan{world.take<act::OpenListener>()[0].listener, 0};
+  (void)world.take<act::Watch>();
+  world.primary.channel_ended(kFirst);
+  world.settle();
+  const auto watches = world.take<act::Watch>();
+  REQUIRE(watches.size() == 1);
+  CHECK(watches[0].socket == orphan);
+  world.primary.queue_readable(orphan);
+  world.settle();
+  REQUIRE(world.take<act::Accept>().size() == 1);
+  world.arrive(orphan, 7);
+  world.primary.accepted(orphan, false);
+  world.settle();
+  const auto given = world.take<act::SendConnection>();
+  REQUIRE(given.size() == 1);
+  CHECK(given[0].to == kSecond);
+  CHECK(world.take<act::Accept>().empty());  // its answer is awaited
+  world.say(kSecond, kAck);
+  CHECK(world.take<act::Accept>().empty());
+  const std::size_t seq = given[0].line.find("\"seq\":") + 6;
+  const std::string number = given[0].line.substr(seq, given[0].line.find('}', seq) - seq);
+  world.say(kSecond,
+            fmt::format(R"({{"cmd":"NODE_CLUSTER","ack":{},"accepted":true,"seq":3}})", number));
+  CHECK(world.take<act::DropConnection>().size() == 1);
+  CHECK(world.take<act::Accept>().size() == 1);
+  world.primary.accepted(orphan, true);
+  world.settle();
+  CHECK(world.take<act::Watch>().size() == 1);
+}
+
+TEST_CASE("a connection given to a worker that dies is given to another") {
+  World world(Balance::round_robin);
+  world.start(kFirst, 0);
+  world.start(kSecond, 1);
+  world.say(kFirst, query_line(1));
+  world.say(kSecond, query_line(1));
+  CHECK(world.take<act::SendSocket>().empty());
+  world.serve({kFirst, kSecond});
+  const SocketRef socket{world.take<act::OpenListener>()[0].listener, 0};
+  world.primary.queue_readable(socket);
+  world.settle();
+  CHECK(world.take<act::Accept>()[0].at_most == 2);
+  world.arrive(socket, 1);
+  const Incarnation chosen = world.take<act::SendConnection>().at(0).to;
+  world.primary.channel_ended(chosen);
+  world.settle();
+  const auto again = world.take<act::SendConnection>();
+  REQUIRE(again.size() == 1);
+  CHECK(again[0].to != chosen);
+  CHECK(again[0].connection == ConnectionId{1});
+  CHECK(world.take<act::DropConnection>().empty());
+}
+
+TEST_CASE("a program that closes its server everywhere stops listening, a drained one does not") {
+  World world;
+  world.start(kFirst, 0);
+  world.start(kSecond, 1);
+  world.listens(kFirst);
+  world.listens(kSecond);
+  const std::string close = R"({"cmd":"NODE_CLUSTER","act":"close","key":":3000:4:-1:0","seq":3})";
+  world.primary.disconnect(kFirst);
+  world.say(kFirst, close);
+  CHECK(world.take<act::CloseListener>().empty());
+  CHECK(world.told<event::ServerClosed>().size() == 1);
+  world.say(kSecond, close);
+  CHECK(world.take<act::CloseListener>().size() == 1);
+}
+
+TEST_CASE(
+    "a worker that breaks the protocol is no longer heard and reported as gone, others stay") {
+  World world;
+  world.start(kFirst, 0);
+  world.start(kSecond, 1);
+  world.say(kFirst, R"({"cmd":"NODE_CLUSTER","act":)");
+  CHECK(world.take<act::StopListeningTo>().size() == 1);
+  CHECK(world.told<event::ChannelClosed>().size() == 1);
+  world.say(kFirst, query_line(1));
+  CHECK(world.take<act::OpenListener>().empty());
+  world.listens(kSecond);
+  CHECK(world.told<event::Listening>().size() == 1);
+}
+
+TEST_CASE("port 0 is opened once per index and its listening act is recognised") {
+  World world;
+  world.start(kFirst, 0);
+  world.say(kFirst, query_line(1, 0, 0));
+  world.say(kFirst, kAck);
+  world.say(kFirst, query_line(2, 0, 1));
+  CHECK(world.take<act::OpenListener>().size() == 2);
+  world.say(kFirst, listening_line(38553));
+  REQUIRE(world.told<event::Listening>().size() == 1);
+  CHECK(world.told<event::Listening>()[0].tcp);
+}
+
+TEST_CASE("client addresses keep their slot while another slot is out") {
+  World world(Balance::client_ip, 3);
+  world.start(kFirst, 0);
+  world.start(kSecond, 2);
+  world.listens(kFirst);
+  world.listens(kSecond);
+  world.serve({kFirst, kSecond});
+  const act::Steer steer = world.take<act::Steer>().back();
+  CHECK(steer.by_address);
+  REQUIRE(steer.sockets.size() == 3);
+  CHECK(steer.sockets[0] == 0);
+  CHECK(steer.sockets[2] == 2);
+}
