@@ -72,8 +72,25 @@ class Process:
     started: int  # clock ticks since boot: tells two users of one pid apart
 
 
-def start(command, options=(), env=None, **how) -> "Nodeinit":
-    return Nodeinit([str(word) for word in [*options, "--", *command]], env or {}, **how)
+def start(command, options=(), env=None, cwd=None, namespaces=(), group=None, user=None, pid1=True,
+          program=None, stdin=subprocess.DEVNULL) -> "Nodeinit":  # fmt: skip
+    program = program or binary()
+    arguments = [str(word) for word in [*options, *(["--", *command] if command else [])]]
+
+    def find_pid(started):
+        if not pid1:
+            return started
+        # unshare(1) is what we started, PID 1 its only child (after setpriv and the like have replaced themselves).
+        words = _text(f"/proc/{started}/task/{started}/children").split()
+        # Until exec of nodeinit itself, signals would reach the wrapper.
+        return int(words[0]) if words and _name(int(words[0])) == os.path.basename(program)[:15] else None
+
+    def ctl(pid):
+        enter = ["nsenter", "-t", str(pid), "-p", "-n", "-m"] if pid1 or namespaces else []
+        return [*enter, program, "ctl"]
+
+    wrapping = _wrapping(pid1, namespaces, user)
+    return Nodeinit([*wrapping, program, *arguments], find_pid, env, cwd, group, stdin, ctl, own_namespace=pid1)
 
 
 def run(command, options=(), env=None, timeout=DEADLINE, **how) -> Finished:
@@ -94,13 +111,12 @@ def wait_for(question, deadline=DEADLINE, what=None, pause=0.01):
 
 
 class Nodeinit:
-    def __init__(self, arguments, env, cwd=None, namespaces=(), group=None, user=None, pid1=True,
-                 program=None, stdin=subprocess.DEVNULL):  # fmt: skip
-        self._pid1 = pid1
-        self._wrapped = pid1 or bool(namespaces)
-        self._program = program or binary()
-        command = [*_wrapping(pid1, namespaces, user), self._program, *arguments]
-        environment = {"PATH": PATH, "HOME": "/tmp"} | {k: str(v) for k, v in env.items()}
+    """A running nodeinit. `command` ends in it: unshare(1), setpriv(1), a container engine in front; find_pid
+    tells its PID once it has become PID 1 (None: not yet)."""
+
+    def __init__(self, command, find_pid, env=None, cwd=None, group=None, stdin=subprocess.DEVNULL,
+                 ctl=None, own_namespace=True):  # fmt: skip
+        environment = {"PATH": PATH, "HOME": "/tmp"} | {k: str(v) for k, v in (env or {}).items()}
         self._process = subprocess.Popen(
             command, env=environment, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True,
@@ -108,9 +124,11 @@ class Nodeinit:
         )  # fmt: skip
         self._written = {"out": [], "err": []}
         self._news = threading.Condition()
-        self._readers = [self._read("out", self._process.stdout), self._read("err", self._process.stderr)]
-        self.pid = self._find_pid()
-        self._namespace = _namespace_of(self.pid) if pid1 else None
+        self._readers = [self._read(n, getattr(self._process, f"std{n}")) for n in ("out", "err")]
+        self._ctl = ctl
+        self.pid = None
+        self.pid = self._find_pid(find_pid)
+        self._namespace = _namespace_of(self.pid) if own_namespace else None
 
     def __enter__(self):
         return self
@@ -201,9 +219,8 @@ class Nodeinit:
         return [p for p in self.processes() if p.state == "Z"]
 
     def ctl(self, *words, timeout=DEADLINE) -> Finished:
-        enter = ["nsenter", "-t", str(self.pid), "-p", "-n", "-m"] if self._wrapped else []
         done = subprocess.run(
-            [*enter, self._program, "ctl", *words], env={"PATH": PATH}, stdin=subprocess.DEVNULL,
+            [*self._ctl(self.pid), *words], env={"PATH": PATH}, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
         return Finished(done.returncode, done.stdout, done.stderr)
@@ -224,20 +241,16 @@ class Nodeinit:
         thread.start()
         return thread
 
-    # unshare(1) is our child, PID 1 its only child (after setpriv and the like have replaced themselves).
-    def _find_pid(self):
-        if not self._pid1:
-            return self._process.pid
-        children = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
-
+    def _find_pid(self, find_pid):
         def look():
-            if not self.running():
-                return self._process.pid  # ended at once; its code is still to be had by wait()
-            words = _text(children).split()
-            # Until exec of nodeinit itself, signals would reach the wrapper.
-            return int(words[0]) if words and _name(int(words[0])) == _base(self._program) else None
+            # Ended at once? Its code is still to be had by wait().
+            return find_pid(self._process.pid) if self.running() else self._process.pid
 
-        return wait_for(look, what="PID 1 in its namespace", pause=0.002)
+        try:
+            return wait_for(look, what="PID 1 in its namespace", pause=0.002)
+        except TimeoutError as late:
+            self.close()
+            raise AssertionError(f"{late}\n{self.told()}") from None
 
     def _is_inside(self, process) -> bool:
         if self._namespace:
@@ -272,12 +285,9 @@ def _text(path) -> str:
         return ""
 
 
+# At most 15 bytes, proc(5).
 def _name(pid) -> str:
     return _text(f"/proc/{pid}/comm").strip()
-
-
-def _base(program) -> str:
-    return os.path.basename(program)[:15]  # the kernel keeps 15 bytes of a name, proc(5)
 
 
 def _namespace_of(pid):
