@@ -47,7 +47,7 @@ def empty_root(tmp_path):
     subprocess.run(["cc", "-static", "-o", root / "helper", source], check=True)
 
     def run(*words):
-        command = ["unshare", "--pid", "--fork", "chroot", str(root), "/nodeinit", *words]
+        command = ["unshare", "--pid", "--fork", "/usr/sbin/chroot", str(root), "/nodeinit", *words]
         return subprocess.run(command, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
 
     return run
