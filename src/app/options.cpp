@@ -25,9 +25,13 @@ Invocation leave(int exit_code, std::string output, std::string complaints) {
 }
 
 std::string lines(const std::vector<Problem>& problems) {
+  constexpr std::size_t kMostLines = 20;  // more than anybody reads at once
   std::string text;
-  for (const Problem& problem : problems) {
-    text += "nodeinit: " + to_string(problem) + "\n";
+  for (std::size_t i = 0; i < std::min(problems.size(), kMostLines); ++i) {
+    text += "nodeinit: " + to_string(problems[i]) + "\n";
+  }
+  if (problems.size() > kMostLines) {
+    text += "nodeinit: … and " + std::to_string(problems.size() - kMostLines) + " more\n";
   }
   return text;
 }

@@ -254,6 +254,10 @@ std::string format_cpus(MilliCpu cpus) {
 std::optional<std::string_view> did_you_mean(std::string_view written,
                                              std::span<const std::string_view> candidates) {
   std::optional<std::string_view> nearest;
+  constexpr std::size_t kLongestSlip = 64;  // the distance costs the product of both lengths
+  if (written.size() > kLongestSlip) {
+    return nearest;
+  }
   std::size_t least = 2 + written.size() / 4;
   for (const std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(written, candidate);

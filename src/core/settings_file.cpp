@@ -19,6 +19,9 @@
 namespace ni {
 namespace {
 
+// A file with more problems than that is no configuration: the rest is not looked at.
+constexpr std::size_t kMostProblems = 200;
+
 constexpr std::array<std::string_view, 4> kOtherKeys = {"command", "name", "env", "program"};
 
 class Reader {
@@ -211,6 +214,9 @@ void Reader::unknown(const toml::key& key) {
 
 void Reader::read_table(const toml::table& table, WrittenProgram& program, bool top) {
   for (const auto& [key, value] : table) {
+    if (file_.problems.size() >= kMostProblems) {
+      return;
+    }
     if (const Setting* setting = find_setting(key.str())) {
       read_setting(*setting, key, value, program, top);
     } else if (!read_other(key.str(), value, program, top)) {
