@@ -165,6 +165,9 @@ Invocation read_invocation(std::span<const std::string> argv, Environment enviro
   invocation.json = line.json;
   invocation.root = line.root.value_or("");
   invocation.config = std::move(configured.config);
+  if (line.verb == Verb::explain && invocation.config.programs.empty()) {
+    invocation.config.programs.push_back(std::move(configured.defaults));
+  }
   return invocation;
 }
 

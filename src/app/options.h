@@ -25,7 +25,7 @@ struct Invocation {
     leave,  // print `output` and `complaints`, exit with `exit_code`: help, version, --check, wrong
             // usage
     run,    // config.programs has at least one
-    explain,  // print the plan; config.programs may be empty
+    explain,  // print the plan; the program may have no command
     ctl,      // `words` are those after ctl
   };
   Does does = Does::leave;

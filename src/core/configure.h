@@ -83,6 +83,7 @@ struct Chosen {
 
 struct Configured {
   Config config;
+  ProgramConfig defaults;   // what the top level says for any program; no command
   std::vector<Chosen> top;  // the table's rows, without those only for [[program]]
   std::vector<std::vector<Chosen>> programs;  // only what each [[program]] set itself
   std::vector<Problem> problems;              // not empty: config must not be used

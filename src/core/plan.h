@@ -34,6 +34,8 @@ struct SizingRequest {
   // one.
   unsigned cpu_share = 1000;
   unsigned memory_share = 1000;
+  // For make_plans(): the part of the memory that the user named for it.
+  std::optional<unsigned> memory_percent;
 };
 
 struct Plan {
@@ -43,13 +45,18 @@ struct Plan {
   std::optional<Bytes> memory_per_worker;  // after the reserve, spares counted
   std::optional<HeapSize> heap;            // nullopt: left to Node or the user
 
-  std::string workers_reason;         // one line: "ceil(1.5 CPUs / 1.2) = 2"
-  std::string heap_reason;            // one line
-  std::vector<std::string> steps;     // the arithmetic, line by line
-  std::vector<std::string> warnings;  // what the user should know
+  std::string workers_reason;           // one line: "ceil(1.5 CPUs / 1.2) = 2"
+  std::string heap_reason;              // one line
+  std::vector<std::string> steps;       // the arithmetic of the workers, line by line
+  std::vector<std::string> heap_steps;  // that of the heap
+  std::vector<std::string> warnings;    // what the user should know
 };
 
 Plan make_plan(const Resources& resources, const SizingRequest& request);
+
+// Several programs in one container, by the rule of core/configure.h; the requests' shares are set
+// here. One program gets everything. The result has one plan for each request, in their order.
+std::vector<Plan> make_plans(const Resources& resources, std::vector<SizingRequest> requests);
 
 // max(1, floor(cpus), ceil(cpus / 1.2)) in integers.
 unsigned workers_for_cpus(MilliCpu cpus);

@@ -324,6 +324,11 @@ void Survey::conclude() {
                       fewer(to_.affinity, to_.machine_cpus) || fewer(to_.cpuset, to_.affinity) ||
                       fewer(to_.affinity, to_.cpuset);
 
+  // A cpuset that leaves everything is not the reason for the number.
+  if (!to_.cpus_narrowed && to_.affinity && to_.cpus.source != "assumed") {
+    to_.cpus.source = to_.affinity->source;
+  }
+
   to_.memory = to_.memory_limit;
   if (to_.machine_memory && (!to_.memory || to_.machine_memory->value < to_.memory->value)) {
     to_.memory = to_.machine_memory;
