@@ -142,7 +142,7 @@ Result<ListenSockets> open_pipe(const wire::ListenQuery& query) {
   if (!abstract && ::stat(path.c_str(), &status) == 0) {
     const mode_t more = (query.readable_by_all ? S_IRUSR | S_IRGRP | S_IROTH : 0U) |
                         (query.writable_by_all ? S_IWUSR | S_IWGRP | S_IWOTH : 0U);
-    if (more != 0) ::chmod(path.c_str(), (status.st_mode & 07777U) | more);
+    if (more != 0) ::chmod(path.c_str(), (status.st_mode & 0666U) | more);
   }
   if (auto done = sys::listen(fd.get(), group.backlog); !done) {
     close_listen_sockets(group);

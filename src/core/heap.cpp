@@ -122,11 +122,6 @@ std::vector<std::string> heap_flags(const HeapSize& heap) {
           fmt::format("--max-semi-space-size={}", heap.semi_space_mib)};
 }
 
-bool is_node(std::string_view program) {
-  const auto name = program.substr(program.rfind('/') + 1);  // npos + 1 is 0
-  return name == "node" || name == "nodejs";
-}
-
 std::optional<std::string> heap_option_in_argv(std::span<const std::string> argv) {
   for (std::size_t i = 1; i < argv.size(); ++i) {
     const std::string& word = argv[i];

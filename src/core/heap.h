@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "core/node_command.h"
 
 namespace ni {
 
@@ -42,9 +43,6 @@ SizedHeap size_heap(Bytes share);
 
 // "--max-old-space-size=194", "--max-semi-space-size=2"
 std::vector<std::string> heap_flags(const HeapSize& heap);
-
-// The command is Node itself: "node", "nodejs", by any path.
-bool is_node(std::string_view program);
 
 // The option by which the user sizes the heap already, as it is written in the command's own
 // options (argv[0] is node; what follows the script belongs to the script); nullopt: none.

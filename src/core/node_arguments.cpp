@@ -13,8 +13,7 @@ c._getServer=function(o,q,f){p.ref();return g.call(this,o,q,function(...a){p.unr
 
 // server.close() of Node 18.19 ends connections that are idle at that moment; those that become
 // idle later, and all of older ones, are ended by the header.
-constexpr std::string_view kClose = R"js(import c from'node:cluster';
-import h from'node:http';
+constexpr std::string_view kClose = R"js(import c from'node:cluster';import h from'node:http';
 if(c.isWorker&&parseInt(process.versions.node)<20){
 const w=c.worker,s=new Set,r=h.ServerResponse.prototype,o=r.writeHead,l=h.Server.prototype.emit;
 r.writeHead=function(...a){if(w.exitedAfterDisconnect){this.shouldKeepAlive=false}return o.apply(this,a)};
