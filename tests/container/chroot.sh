@@ -1,0 +1,90 @@
+#!/bin/bash
+# Builds the source and runs its unit tests in a fresh Debian, made by mmdebstrap:
+#
+#   tests/container/chroot.sh bookworm            Debian 12, as this machine's processor
+#   tests/container/chroot.sh trixie              Debian 13: newer gcc, libuv, fmt, toml++, Catch2 3
+#   tests/container/chroot.sh bookworm arm64      cross-compiled; the unit tests run under qemu-user
+#
+# Needs root and mmdebstrap. The bare Debian is kept in the test cache as a tar archive, so that the second run
+# only unpacks it; where it is unpacked is removed at the end. OUT=folder keeps the program that was built.
+set -euo pipefail
+suite=${1:?a suite: bookworm or trixie} target=${2:-native}
+top=$(cd "$(dirname "$0")/../.." && pwd)
+# Shims of version managers make mmdebstrap's Python helper hang.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+cache=${NODEINIT_TEST_CACHE:-$HOME/.cache/nodeinit-tests}/chroot
+mkdir -p "$cache"
+base=$cache/$suite-$target.tar
+
+tools=(ca-certificates cmake ninja-build python3 binutils git)
+headers=(libfmt-dev libtomlplusplus-dev catch2)
+case $target in
+  native) architectures=() packages=(g++ libuv1-dev libjansson-dev "${headers[@]}" "${tools[@]}") ;;
+  arm64)
+    architectures=(--architectures="$(dpkg --print-architecture),arm64")
+    packages=(g++-aarch64-linux-gnu qemu-user-static libuv1-dev:arm64 libjansson-dev:arm64 "${headers[@]}" "${tools[@]}")
+    ;;
+  *) echo "unknown target $target" >&2; exit 64 ;;
+esac
+if grep -q http_parser "$top/src/CMakeLists.txt"; then
+  packages+=("libhttp-parser-dev$([ "$target" = arm64 ] && echo :arm64 || true)")
+fi
+
+if [ ! -e "$base" ]; then
+  echo "== making a Debian $suite with ${packages[*]}"
+  mmdebstrap --quiet --variant=minbase "${architectures[@]}" --include="$(IFS=,; echo "${packages[*]}")" \
+    "$suite" "$base.new.tar" </dev/null # .tar is how it knows that an archive is wanted
+  mv "$base.new.tar" "$base"
+fi
+
+root=$(mktemp -d "${TMPDIR:-/tmp}/nodeinit-chroot.XXXXXX")
+clean_up() {
+  umount "$root/proc" 2>/dev/null || true
+  # Never through a mount: only this file system.
+  rm -rf --one-file-system "$root"
+}
+trap clean_up EXIT
+tar -C "$root" -xf "$base" --exclude=./dev
+mkdir -p "$root/dev" "$root/src"
+mknod -m 666 "$root/dev/null" c 1 3
+mknod -m 666 "$root/dev/zero" c 1 5
+mknod -m 666 "$root/dev/urandom" c 1 9
+ln -s /proc/self/fd "$root/dev/fd"
+mount -t proc proc "$root/proc"
+# What git knows, as it is in the work tree; without git everything but what was built.
+if git -C "$top" rev-parse >/dev/null 2>&1; then
+  (cd "$top" && git ls-files -z --cached --others --exclude-standard | xargs -0 -r ls -d 2>/dev/null | tar -c -T -) | tar -x -C "$root/src"
+else
+  tar -C "$top" --exclude='./build*' -c . | tar -x -C "$root/src"
+fi
+
+options=()
+if [ "$target" = arm64 ]; then
+  cat >"$root/toolchain.cmake" <<'C'
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static)
+C
+  options=(-DCMAKE_TOOLCHAIN_FILE=/toolchain.cmake)
+fi
+
+inside() { env -i PATH="$PATH" HOME=/root LC_ALL=C.UTF-8 nice chroot "$root" sh -euc "cd /src && $1"; }
+
+echo "== $suite, $target: the program"
+inside "cmake --preset release ${options[*]} && cmake --build --preset release && ls -l build/nodeinit"
+if [ "$target" = arm64 ]; then
+  inside "qemu-aarch64-static build/nodeinit --version"
+else
+  inside "build/nodeinit --version"
+fi
+[ -z "${OUT:-}" ] || { mkdir -p "$OUT" && cp "$root/src/build/nodeinit" "$OUT/"; }
+
+echo "== $suite, $target: the unit tests"
+# Without sanitizers: they do not run under qemu-user, and the sanitizers' own run is that of tests/run.sh. Static
+# for another processor: no loader of it is to be found here.
+inside "cmake -S . -B build-tests -G Ninja -DCMAKE_BUILD_TYPE=Debug ${options[*]} \
+  -DNODEINIT_STATIC=$([ "$target" = arm64 ] && echo ON || echo OFF) && cmake --build build-tests -j 2 &&
+  ctest --test-dir build-tests --output-on-failure -j 2 --timeout 300 -R '^(unit|simulation)'"
