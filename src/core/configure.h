@@ -8,11 +8,7 @@
 // All problems come back at once.
 //
 // Several programs in one container:
-// - CPUs: a program with a fixed number of workers has just these; programs on `auto` divide the
-// CPUs evenly.
-// - Memory: a program with `share = "30%"` plans with that part. What is left is divided evenly
-// among the workers
-//   of the programs that name none.
+// - CPUs and memory: core/shares.h states how they are shared out.
 // - The end: when an essential program (`essential`, on by default) has ended for good, i.e. by
 // itself under a
 //   policy that does not restart it, or by reaching its restart limit, all others are stopped and

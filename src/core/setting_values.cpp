@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "core/command_text.h"
+#include "core/plan.h"
 
 namespace ni {
 namespace {

@@ -15,8 +15,6 @@ namespace ni {
 
 // sockaddr_un has 108 bytes for a path and its final zero, unix(7).
 inline constexpr std::size_t kLongestSocketPath = 107;
-// More workers than any machine has CPUs is a slip of the pen, not a wish.
-inline constexpr unsigned kMostWorkers = 4096;
 
 bool read_value(std::string_view text, Mode& value);
 bool read_value(std::string_view text, Balance& value);

@@ -112,12 +112,12 @@ constexpr Setting kSettings[] = {
      "the command "
      "is node with a script",
      read<&C::mode>, show<&C::mode>},
-    {"workers", word, program, "auto", "N", "auto, max, N (1 to 4096), -K or P%",
+    {"workers", word, program, "auto", "N", "auto, max, N (1 to 1024), -K or P%",
      "how many: auto (the limits decide), max (auto without the memory cap), N, -K (auto minus K), "
      "P% of the CPUs; "
      "WEB_CONCURRENCY is honoured when this is unset",
      read<&P::workers>, show<&P::workers>},
-    {"max_workers", word, program, "none", "N", "none or a number from 1 to 4096",
+    {"max_workers", word, program, "none", "N", "none or a number from 1 to 1024",
      "upper bound of auto", read_optional<&P::max_workers, at_least_one>,
      show_or_none<&P::max_workers>},
     {"balance", word, program, "kernel", "kernel|shared|round-robin|client-ip",
@@ -164,10 +164,10 @@ constexpr Setting kSettings[] = {
     {"hang_timeout", word, program, "0s", "TIME", kTime,
      "event loop unanswered this long: diagnosed, killed, replaced; 0s: off",
      read<&P::hang_timeout>, show<&P::hang_timeout>},
-    {"spares", word, program, "0", "N", "a number from 0 to 4096",
+    {"spares", word, program, "0", "N", "a number from 0 to 1024",
      "workers fully loaded but parked at listen(), promoted when one dies",
      read_number<&P::spares, 0>, show<&P::spares>},
-    {"surge", word, program, "1", "N", "a number from 0 to 4096",
+    {"surge", word, program, "1", "N", "a number from 0 to 1024",
      "workers above N during a rolling reload; 0: one down at a time", read_number<&P::surge, 0>,
      show<&P::surge>},
     {"heap", word, program, "auto", "auto|off", "auto or off",

@@ -104,7 +104,7 @@ TEST_CASE("wrong values from every side are told together, exit code 78") {
   CHECK(invocation.complaints ==
         "nodeinit: NODEINIT_RADY: unknown variable, ignored; did you mean NODEINIT_READY?\n"
         "nodeinit: /etc/nodeinit.toml:2:1: unknown key \"wrokers\"; did you mean workers?\n"
-        "nodeinit: --workers: cannot use \"0\" for workers; allowed: auto, max, N (1 to 4096), -K "
+        "nodeinit: --workers: cannot use \"0\" for workers; allowed: auto, max, N (1 to 1024), -K "
         "or P%\n"
         "nodeinit: /etc/nodeinit.toml:1:9: cannot use \"soon\" for grace; allowed: a time such as "
         "250ms, 5s, 2m "

@@ -21,8 +21,8 @@ struct Sample {
 // One for each row of the table: a row without a sample fails the tests below.
 const std::map<std::string_view, Sample> kSamples = {
     {"mode", {"CLUSTER", "cluster", {"", "fork", "cluster "}}},
-    {"workers", {"-1", "-1", {"0", "-0", "1.5", "0%", "1001%", "4097", "many", "--1", "+1", "-"}}},
-    {"max_workers", {"8", "8", {"0", "-1", "auto", "4097", "99999999999999999999"}}},
+    {"workers", {"-1", "-1", {"0", "-0", "1.5", "0%", "1001%", "1025", "many", "--1", "+1", "-"}}},
+    {"max_workers", {"8", "8", {"0", "-1", "auto", "1025", "99999999999999999999"}}},
     {"balance", {"client-ip", "client-ip", {"random", "client_ip"}}},
     {"ready", {"message", "message", {"yes", "http"}}},
     {"ready_timeout", {"90s", "90s", {"5 parsecs", "5", "0", "0s", "-1s", "1s2", "", "99999d"}}},
@@ -38,7 +38,7 @@ const std::map<std::string_view, Sample> kSamples = {
     {"max_memory", {"300M", "300M", {"0", "0%", "101%", "1023K", "300 parsecs", "-1M", "%"}}},
     {"max_age", {"24h", "24h", {"0", "500ms", "24", "a day"}}},
     {"hang_timeout", {"30s", "30s", {"30", "-1s"}}},
-    {"spares", {"1", "1", {"-1", "none", "4097"}}},
+    {"spares", {"1", "1", {"-1", "none", "1025"}}},
     {"surge", {"0", "0", {"-1", "25%"}}},
     {"heap", {"off", "off", {"512M", "maybe"}}},
     {"resize", {"False", "off", {"2", "disabled"}}},
