@@ -1,7 +1,9 @@
 #include "core/hierarchy.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -69,16 +71,33 @@ void sort_by_fit(std::vector<Candidate>& candidates) {
   std::ranges::stable_sort(candidates, {}, rank);
 }
 
-std::vector<Candidate> mounted(const MountTable& table, std::string_view type,
-                               std::string_view controller) {
+std::vector<Candidate> mounted_with(const MountTable& table, std::string_view type,
+                                    const std::function<bool(const Mount&)>& fits) {
   std::vector<Candidate> candidates;
   for (const Mount& mount : table.mounts) {
-    if (mount.type == type && (controller.empty() || mount.has_option(controller)) &&
-        candidates.size() < kMostCandidates) {
+    if (mount.type == type && candidates.size() < kMostCandidates && fits(mount)) {
       candidates.push_back({mount.root, mount.mount_point, table.is_covered(mount)});
     }
   }
   sort_by_fit(candidates);
+  return candidates;
+}
+
+std::vector<Candidate> mounted_v2(const MountTable& table) {
+  return mounted_with(table, "cgroup2", [](const Mount&) { return true; });
+}
+
+std::vector<Candidate> mounted_v1(const MountTable& table, std::string_view controller) {
+  auto candidates = mounted_with(
+      table, "cgroup", [controller](const Mount& mount) { return mount.has_option(controller); });
+  if (candidates.empty()) {
+    // Emulated kernels leave the controllers out of the options; the folder is named after them.
+    candidates = mounted_with(table, "cgroup", [controller](const Mount& mount) {
+      const std::string_view point = mount.mount_point;
+      const auto names = split(point.substr(point.rfind('/') + 1), ',');
+      return std::ranges::find(names, controller) != names.end();
+    });
+  }
   return candidates;
 }
 
@@ -204,8 +223,8 @@ Hierarchy locate(Controller controller, const ProcSelf& proc, const FileReader& 
     hierarchy.path = entry == nullptr ? std::string() : entry->path;
     return hierarchy;
   };
-  const auto v1_mounts = mounted(proc.mounts, "cgroup", name);
-  const auto v2_mounts = mounted(proc.mounts, "cgroup2", {});
+  const auto v1_mounts = mounted_v1(proc.mounts, name);
+  const auto v2_mounts = mounted_v2(proc.mounts);
 
   // A controller is in one hierarchy only, and a v1 line that names it says in which (cgroups(7)).
   if (v1 != nullptr && !v1_mounts.empty()) {

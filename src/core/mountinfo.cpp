@@ -76,7 +76,7 @@ bool MountTable::is_covered(const Mount& mount) const {
     // What is mounted later over a folder that leads to it is its sibling; had it been there
     // before, it would be its parent. The same holds for every mount on the way up.
     const bool on_the_way = std::ranges::any_of(mounts, [seen](const Mount& other) {
-      return other.parent == seen->parent && other.id != seen->id &&
+      return other.parent == seen->parent && other.id != seen->id && other.id != seen->parent &&
              other.mount_point != seen->mount_point &&
              lies_below(seen->mount_point, other.mount_point);
     });

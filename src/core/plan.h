@@ -25,17 +25,18 @@
 namespace ni {
 
 struct SizingRequest {
-  WorkerCount workers;                  // the setting, or WEB_CONCURRENCY
-  std::optional<unsigned> max_workers;  // does not bound an explicit N
-  unsigned spares = 0;                  // parked workers: they need memory, but no CPU
+  WorkerCount workers = {};                            // the setting, or WEB_CONCURRENCY
+  std::optional<unsigned> max_workers = std::nullopt;  // does not bound an explicit N
+  unsigned spares = 0;  // parked workers: they need memory, but no CPU
   bool heap_auto = true;
-  std::optional<std::string> heap_option;  // the user sizes the heap already, by this option
+  std::optional<std::string> heap_option =
+      std::nullopt;  // the user sizes the heap already, by this option
   // The part of the container that is for this program, in thousandths; 1000 when it is the only
   // one.
   unsigned cpu_share = 1000;
   unsigned memory_share = 1000;
   // For make_plans(): the part of the memory that the user named for it.
-  std::optional<unsigned> memory_percent;
+  std::optional<unsigned> memory_percent = std::nullopt;
 };
 
 struct Plan {
