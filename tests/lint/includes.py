@@ -49,6 +49,27 @@ BANNED = set(
 # assert.cpp says why the program aborts, and only in test builds.
 EXCEPTIONS = {("src/base/assert.cpp", "cstdio")}
 
+# What a file uses it must have from an #include of its own or of a header of ours: which header of the library
+# brings which other one along changes from compiler to compiler.
+PROVIDERS = {
+    r"std::u?int(8|16|32|64|ptr|max)_t\b": "cstdint",
+    r"std::array\b": "array",
+    r"std::optional\b": "optional",
+    r"std::span\b": "span",
+    r"std::string\b": "string",
+    r"std::string_view\b": "string_view",
+    r"std::unique_ptr\b": "memory",
+    r"std::variant\b": "variant",
+    r"std::vector\b": "vector",
+    r"std::map\b": "map",
+    r"std::function\b": "functional",
+    r"std::chrono::": "chrono",
+    r"std::(ranges::)?(find_if|find|any_of|all_of|none_of|sort|count_if|min|max|clamp|max_element|min_element)\(":
+        "algorithm",
+    r"std::numeric_limits\b": "limits",
+    r"std::exchange\(": "utility",
+}
+
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 OTHER_WAY = re.compile(r"^[ \t]*#[ \t]*(include_next|import|include[ \t]+[^<\" \t])|^\s*import\s+[<\"\w]", re.MULTILINE)
 
@@ -67,7 +88,29 @@ def check(top) -> list:
             why = _wrong(Path(top), file, layer, found[1] == '"', found[2])
             if why:
                 problems.append(f"{_at(file, text, found)}: {found[2]}: {why}")
+        had = _reachable(Path(top), file)
+        code = re.sub(r"//.*", "", text)
+        problems += [
+            f"{file}: uses {found[0].rstrip('(')} without <{header}>"
+            for use, header in PROVIDERS.items()
+            if (found := re.search(use, code)) and header not in had
+        ]
     return problems
+
+
+def _reachable(top, file) -> set:
+    seen, headers, queue = set(), set(), [file]
+    while queue:
+        path = queue.pop()
+        if path in seen or not (top / path).is_file():
+            continue
+        seen.add(path)
+        for mark, header in INCLUDE.findall((top / path).read_text()):
+            if mark == '"':
+                queue.append(Path("src") / header)
+            else:
+                headers.add(header)
+    return headers
 
 
 def _wrong(top, file, layer, ours, header):

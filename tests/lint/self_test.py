@@ -47,6 +47,13 @@ class Lints(unittest.TestCase):
         self.write("src/core/worker.cpp", "#define H <uv.h>\n#include H\n")
         self.assertEqual(len(includes.check(self.top)), 1)
 
+    def test_what_is_used_must_be_included(self):
+        self.write("src/base/types.h", "#include <cstdint>\n")
+        self.write("src/base/a.cpp", "std::uint8_t a;  // std::vector\n")
+        self.assertEqual(len(includes.check(self.top)), 1)
+        self.write("src/base/a.cpp", '#include "base/types.h"\nstd::uint8_t a;\n')
+        self.assertEqual(includes.check(self.top), [])
+
     def purity_of(self, body):
         source, made = self.top / "unit.cpp", self.top / "unit.o"
         source.write_text(body)
