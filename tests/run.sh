@@ -98,6 +98,9 @@ build() {
 
 ### The tiers; each leaves its results as JUnit files
 
+scratch=$(mktemp -d /tmp/nodeinit-tests.XXXXXX)
+trap 'rm -rf --one-file-system "$scratch"' EXIT
+trap 'exit 130' INT TERM
 failed_tiers=()
 tier() { # NAME LIMIT COMMAND...: bounded in time, and nothing of it is left when the time is over
   local name=$1 limit=$2 status=0
@@ -113,7 +116,7 @@ run_pytest() { # TIER LIMIT PATH...
   local name=$1 limit=$2
   shift 2
   tier "$name" "$limit" $python -m pytest -q -c tests/pytest.ini ${long:+--long} --durations=10 \
-    --junitxml="$PWD/$results/$name.xml" "$@"
+    --basetemp="$scratch/$name" --junitxml="$PWD/$results/$name.xml" "$@"
 }
 
 if [ -n "$install" ]; then

@@ -31,7 +31,8 @@ def root_archive(tmp_path_factory):
     archive = folder / "root.tar"
     subprocess.run(["tar", "-C", root, "--owner=0", "--group=0", "-cf", archive, "."], check=True)
     shutil.rmtree(root)
-    return archive
+    yield archive
+    archive.unlink()
 
 
 @pytest.fixture(scope="session", params=list(ENGINES))

@@ -42,6 +42,8 @@ class Engine:
         for container in list(self._containers):
             container.remove()
         self.down()
+        _unmount_below(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)  # hundreds of megabytes
 
     def up(self): ...
 
@@ -153,8 +155,6 @@ class Podman(Engine):
     def down(self):
         self.cli("rm", "-af", "-t", "0", check=False)
         self.cli("rmi", "-af", check=False)
-        for mount in ("root/overlay", "root"):
-            subprocess.run(["umount", self.folder / mount], capture_output=True, check=False)
         _remove_groups("libpod_parent")
 
 
@@ -200,19 +200,26 @@ class Docker(Engine):
         except subprocess.TimeoutExpired:
             self._daemon.kill()
             self._daemon.wait()
-        for mount in ("data/overlay2", "data"):
-            subprocess.run(["umount", self.folder / mount], capture_output=True, check=False)
         Path(self._socket).unlink(missing_ok=True)
         _remove_groups("docker")
 
 
-# The group that an engine leaves behind, if it is empty.
+def _unmount_below(folder):
+    with open("/proc/self/mountinfo") as mounts:
+        points = [line.split()[4] for line in mounts]
+    for point in reversed(points):
+        if point.startswith(f"{folder}/"):
+            subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)
+
+
+# The groups that an engine leaves behind; those which are not empty are somebody else's.
 def _remove_groups(name):
-    for folder in Path("/sys/fs/cgroup").glob(f"*/{name}"):
-        try:
-            folder.rmdir()
-        except OSError:
-            pass
+    for top in Path("/sys/fs/cgroup").glob(f"*/{name}"):
+        for folder in [*sorted(top.rglob("*/"), reverse=True), top]:
+            try:
+                folder.rmdir()
+            except OSError:
+                pass
 
 
 ENGINES = {"podman": Podman, "docker": Docker}
