@@ -11,13 +11,15 @@ constexpr std::string_view kNodeOptions = "NODE_OPTIONS";
 
 }  // namespace
 
-SizingRequest sizing_request(const ProgramConfig& program, const Environment& environment) {
+SizingRequest sizing_request(const ProgramConfig& program, const ContainerPart& part,
+                             const Environment& environment) {
   SizingRequest request{.workers = program.workers,
                         .max_workers = program.max_workers,
                         .spares = program.spares,
                         .heap_auto = program.heap_auto,
                         .heap_option = {},
-                        .memory_percent = program.share};
+                        .cpu_share = part.cpu,
+                        .memory_share = part.memory};
   if (!program.command.empty() && is_node(program.command.front())) {
     request.heap_option = heap_option_in_argv(program.command);
   }
@@ -31,11 +33,13 @@ SizingRequest sizing_request(const ProgramConfig& program, const Environment& en
 
 std::vector<Plan> plan_programs(const Resources& resources, const Config& config,
                                 const Environment& environment) {
-  std::vector<SizingRequest> requests;
-  for (const ProgramConfig& program : config.programs) {
-    requests.push_back(sizing_request(program, environment));
+  const auto parts = share_out(config.programs, resources.cpus.value);
+  std::vector<Plan> plans;
+  for (std::size_t i = 0; i < config.programs.size(); ++i) {
+    plans.push_back(
+        make_plan(resources, sizing_request(config.programs[i], parts[i], environment)));
   }
-  return make_plans(resources, std::move(requests));
+  return plans;
 }
 
 void apply_heap(const Plan& plan, std::vector<std::string>& argv, Environment& environment) {

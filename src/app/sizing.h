@@ -10,11 +10,13 @@
 #include "core/config.h"
 #include "core/plan.h"
 #include "core/resources.h"
+#include "core/shares.h"
 
 namespace ni::app {
 
 // `environment` is nodeinit's own; what the program sets itself beats it.
-SizingRequest sizing_request(const ProgramConfig& program, const Environment& environment);
+SizingRequest sizing_request(const ProgramConfig& program, const ContainerPart& part,
+                             const Environment& environment);
 
 // One plan for each program, in their order.
 std::vector<Plan> plan_programs(const Resources& resources, const Config& config,

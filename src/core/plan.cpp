@@ -215,47 +215,4 @@ Plan make_plan(const Resources& resources, const SizingRequest& request) {
   return Planner(resources, request).make();
 }
 
-std::vector<Plan> make_plans(const Resources& resources, std::vector<SizingRequest> requests) {
-  using Kind = WorkerCount::Kind;
-  if (requests.size() == 1) {
-    return {make_plan(resources, requests.front())};
-  }
-  const auto fixed = [](const SizingRequest& request) {
-    return request.workers.kind == Kind::exactly;
-  };
-  const auto sized = static_cast<unsigned>(
-      requests.size() - static_cast<std::size_t>(std::ranges::count_if(requests, fixed)));
-  unsigned unnamed = 0;
-  unsigned left = 1000;  // thousandths of the memory for the programs that name no share
-  for (const SizingRequest& request : requests) {
-    unnamed += request.memory_percent ? 0 : 1;
-    left -= std::min(left, request.memory_percent.value_or(0) * 10);
-  }
-  for (SizingRequest& request : requests) {
-    request.cpu_share = fixed(request) ? 1000 : std::max(1U, 1000 / sized);
-    request.memory_share = request.memory_percent ? *request.memory_percent * 10
-                                                  : std::max(1U, left / std::max(1U, unnamed));
-  }
-  std::vector<Plan> plans;
-  std::uint64_t sharers = 0;  // workers and spares of the programs that name no share
-  for (const SizingRequest& request : requests) {
-    plans.push_back(make_plan(resources, request));
-    sharers += request.memory_percent ? 0 : plans.back().workers + request.spares;
-  }
-  // How many workers each has is known now: what is left is divided among them, not among programs.
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (!requests[i].memory_percent) {
-      const std::uint64_t own = plans[i].workers + requests[i].spares;
-      requests[i].memory_share =
-          static_cast<unsigned>(std::max<std::uint64_t>(1, left * own / sharers));
-      requests[i].workers = {.kind = Kind::exactly, .amount = plans[i].workers};
-      Plan plan = make_plan(resources, requests[i]);
-      plan.steps = std::move(plans[i].steps);
-      plan.workers_reason = std::move(plans[i].workers_reason);
-      plans[i] = std::move(plan);
-    }
-  }
-  return plans;
-}
-
 }  // namespace ni

@@ -31,12 +31,9 @@ struct SizingRequest {
   bool heap_auto = true;
   std::optional<std::string> heap_option =
       std::nullopt;  // the user sizes the heap already, by this option
-  // The part of the container that is for this program, in thousandths; 1000 when it is the only
-  // one.
+  // This program's part of the container, in thousandths (core/shares.h).
   unsigned cpu_share = 1000;
   unsigned memory_share = 1000;
-  // For make_plans(): the part of the memory that the user named for it.
-  std::optional<unsigned> memory_percent = std::nullopt;
 };
 
 struct Plan {
@@ -54,10 +51,6 @@ struct Plan {
 };
 
 Plan make_plan(const Resources& resources, const SizingRequest& request);
-
-// Several programs in one container, by the rule of core/configure.h; the requests' shares are set
-// here. One program gets everything. The result has one plan for each request, in their order.
-std::vector<Plan> make_plans(const Resources& resources, std::vector<SizingRequest> requests);
 
 // max(1, floor(cpus), ceil(cpus / 1.2)) in integers.
 unsigned workers_for_cpus(MilliCpu cpus);

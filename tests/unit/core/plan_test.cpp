@@ -110,24 +110,12 @@ TEST_CASE("without a limit the heap is not above what Node would take by itself"
   CHECK(make_plan(resources, {}).heap == HeapSize{480 - 40 - 12, 4});
 }
 
-TEST_CASE("programs on auto divide the CPUs, a fixed one has just its workers") {
-  const auto plans = make_plans(granted(4000, 0), {{}, {.workers = {Kind::exactly, 1}}, {}});
-  REQUIRE(plans.size() == 3);
-  CHECK(plans[0].workers == 2);
-  CHECK(plans[1].workers == 1);
-  CHECK(plans[2].workers == 2);
-}
-
-TEST_CASE("programs divide the memory by their shares, the rest by workers") {
-  SizingRequest named{.workers = {Kind::exactly, 1}};
-  named.memory_percent = 50;
-  const auto plans =
-      make_plans(granted(3000, 4000),
-                 {named, {.workers = {Kind::exactly, 3}}, {.workers = {Kind::exactly, 1}}});
-  REQUIRE(plans.size() == 3);
-  CHECK(plans[0].memory == Bytes{2000 * kMiB});
-  CHECK(plans[1].memory == Bytes{1500 * kMiB});
-  CHECK(plans[2].memory == Bytes{500 * kMiB});
+TEST_CASE("a program plans with its part of the container") {
+  const Plan plan = make_plan(granted(4000, 1024), {.cpu_share = 500, .memory_share = 250});
+  CHECK(plan.cpus == MilliCpu{2000});
+  CHECK(plan.memory == Bytes{256 * kMiB});
+  CHECK(plan.workers == 1);
+  CHECK(plan.heap == HeapSize{178, 2});
 }
 
 TEST_CASE("heap options are seen in argv up to the script, and in NODE_OPTIONS") {
