@@ -5,6 +5,7 @@
 #include "app/explain.h"
 #include "app/options.h"
 #include "app/sizing.h"
+#include "app/start_cluster.h"
 #include "app/start_single.h"
 #include "sys/fd.h"
 #include "sys/signals.h"
@@ -40,7 +41,9 @@ int main(int argc, char** argv, char** environment) {
     case app::Invocation::Does::leave:
       return invocation.exit_code;
     case app::Invocation::Does::run:
-      return app::start_single(invocation, argv, environment);
+      return app::wants_cluster(invocation.config)
+                 ? app::start_cluster(invocation)
+                 : app::start_single(invocation, argv, environment);
     case app::Invocation::Does::explain:
       return explain(invocation);
     case app::Invocation::Does::ctl:

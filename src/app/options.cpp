@@ -135,6 +135,7 @@ Invocation read_invocation(std::span<const std::string> argv, Environment enviro
   }
   Invocation invocation;
   invocation.environment = std::move(environment);
+  invocation.argv.assign(argv.begin(), argv.end());
   invocation.words = line.command;
   if (line.verb == Verb::ctl) {
     invocation.does = Does::ctl;

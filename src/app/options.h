@@ -39,6 +39,7 @@ struct Invocation {
   std::string root;         // explain; empty: the real root
   std::vector<std::string> words;
   Environment environment;  // as it was given
+  std::vector<std::string> argv;  // as it was given: a reload judges it again
 };
 
 // argv[0] decides too: under the name pm2-runtime its command line is understood.

@@ -52,8 +52,6 @@ struct SetSlots {
   ProgramId program;
   unsigned slots;
 };
-// A rollout begins: read TOML, environment files and limits again before the next Spawn.
-struct Reread {};
 // No more connections: the container ends.
 struct CloseListeners {};
 // To every process that is left in our PID namespace or, if we are not PID 1, below us.
@@ -84,7 +82,7 @@ struct Finish {
 }  // namespace action
 
 using Action = std::variant<action::Spawn, action::Promote, action::Disconnect, action::SendSignal,
-                            action::Forget, action::Serve, action::SetSlots, action::Reread,
+                            action::Forget, action::Serve, action::SetSlots,
                             action::CloseListeners, action::SignalRemaining, action::RolloutEnded,
                             action::Report, action::Finish>;
 using Actions = std::vector<Action>;

@@ -80,6 +80,8 @@ struct Exited {  // from waitpid(2): any process, ours or an orphan
 // reload).
 struct ForwardSignal {
   Signal signal;
+  bool whole_group = false;
+  bool first_slot_only = false;
 };
 
 struct DeadlineReached {};  // now ≥ next_deadline()

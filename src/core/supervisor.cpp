@@ -260,12 +260,10 @@ void Supervisor::handle(const event::Exited& event, Turn turn) {
 
 void Supervisor::handle(const event::ForwardSignal& event, Turn turn) {
   for (auto& [incarnation, worker] : workers_) {
-    // SIGUSR1 opens Node's inspector: on one port, so for one worker only.
-    const bool addressed = event.signal != signals::usr1 ||
-                           (worker.slot.value == 0 && slot_of(worker).current == incarnation);
+    const bool addressed = !event.first_slot_only || (worker.slot.value == 0 && slot_of(worker).current == incarnation);
     if (addressed && worker.pid && worker.state < WorkerState::killing) {
       turn.out.push_back(action::SendSignal{incarnation, *worker.pid, event.signal,
-                                            program_of(worker).signal_group});
+                                            event.whole_group || program_of(worker).signal_group});
     }
   }
 }
@@ -295,7 +293,6 @@ void Supervisor::handle(const event::ReloadAsked& /*event*/, Turn turn) {
     }
     return;
   }
-  turn.out.push_back(action::Reread{});
   for (Program& program : programs_) {
     begin_rollout(program, turn);
   }

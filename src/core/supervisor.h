@@ -49,7 +49,7 @@ class Supervisor {
   std::uint64_t orphans_reaped() const { return orphans_reaped_; }
   // Whether traffic should come here: running, and every program that serves has a ready worker.
   bool is_ready() const;
-  // NODEINIT settings were read again (action::Reread): from now on these hold.
+  // Settings were read again, before a reload: from now on these hold.
   void reconfigure(ProgramId program, const ProgramConfig& config);
 
  private:

@@ -1,0 +1,98 @@
+#include "app/launcher.h"
+
+#include <algorithm>
+#include <array>
+
+#include "app/config_files.h"
+#include "app/sizing.h"
+#include "base/text.h"
+#include "core/heap.h"
+#include "core/user.h"
+
+namespace ni::app {
+namespace {
+
+// Descriptor 3 is where Node's own primary puts the channel; with socket activation 3… are taken (sd_listen_fds(3)).
+int channel_number(const Environment& environment) {
+  const auto count = find_variable(environment, "LISTEN_FDS");
+  const auto inherited = count ? parse_number<int>(*count) : std::nullopt;
+  return 3 + std::clamp(inherited.value_or(0), 0, 1000);
+}
+
+// What a cluster primary above us, or the user by mistake, may have set: it means us, not our workers.
+bool is_channel_variable(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kNames = {"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
+                                                      "NODE_UNIQUE_ID"};
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+
+void set_variable(Environment& environment, std::string_view name, std::string value) {
+  const auto found = std::ranges::find(environment, name, &Environment::value_type::first);
+  if (found != environment.end()) {
+    found->second = std::move(value);
+  } else {
+    environment.emplace_back(name, std::move(value));
+  }
+}
+
+std::vector<std::string> joined(const Environment& environment) {
+  std::vector<std::string> result;
+  result.reserve(environment.size());
+  for (const auto& [name, value] : environment) {
+    std::string& entry = result.emplace_back(name);
+    entry += '=';
+    entry += value;
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Plan& plan, const Environment& environment) {
+  Launcher launcher;
+  launcher.argv_ = config.command;
+  launcher.is_node_ = ni::is_node(config.command.front());
+  launcher.directory_ = config.directory;
+  if (config.user) {
+    NI_TRY(launcher.user_, resolve_user(*config.user, ConfigFiles()));
+  }
+  for (const auto& [name, value] : environment) {
+    if (!is_channel_variable(name)) {
+      launcher.environment_.emplace_back(name, value);
+    }
+  }
+  for (const auto& [name, value] : config.environment) {
+    set_variable(launcher.environment_, name, value);
+  }
+  apply_heap(plan, launcher.argv_, launcher.environment_);
+  launcher.first_argv_ = launcher.argv_;
+  return launcher;
+}
+
+sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, WorkerOutput output) const {
+  Environment environment = environment_;
+  const int channel_fd = channel_number(environment_);
+  set_variable(environment, "NODE_CHANNEL_FD", std::to_string(channel_fd));
+  set_variable(environment, "NODE_CHANNEL_SERIALIZATION_MODE", "json");
+  set_variable(environment, "NODE_UNIQUE_ID", std::to_string(spawn.worker.value));
+  set_variable(environment, "NODE_APP_INSTANCE", std::to_string(spawn.slot.value));
+  set_variable(environment, "NODEINIT_SLOT", std::to_string(spawn.slot.value));
+  set_variable(environment, "NODEINIT_SLOTS", std::to_string(spawn.slots));
+
+  std::vector<sys::DescriptorMapping> descriptors = {{.from = channel, .to = channel_fd}};
+  if (output.out >= 0) {
+    descriptors.push_back({.from = output.out, .to = 1});
+  }
+  if (output.err >= 0) {
+    descriptors.push_back({.from = output.err, .to = 2});
+  }
+  const sys::StringArray argv(spawn.alone ? first_argv_ : argv_);
+  const sys::StringArray variables(joined(environment));
+  return sys::spawn({.argv = argv.get(),
+                     .environment = variables.get(),
+                     .directory = directory_ ? directory_->c_str() : nullptr,
+                     .descriptors = descriptors,
+                     .user = user_ ? &*user_ : nullptr});
+}
+
+}  // namespace ni::app

@@ -1,0 +1,48 @@
+#pragma once
+
+// Starting a worker: from a program's configuration and plan to a process with its channel, its heap flags and its
+// variables. What is the same for all workers of a program is prepared once, at the start and at a reload.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/data_plane.h"
+#include "base/environment.h"
+#include "core/action.h"
+#include "core/plan.h"
+#include "sys/process.h"
+
+namespace ni::app {
+
+// Descriptors that a worker gets besides 0–2; -1: our own 1 and 2 are passed on.
+struct WorkerOutput {
+  int out = -1;
+  int err = -1;
+};
+
+class Launcher {
+ public:
+  // `environment` is nodeinit's own. Errors: a user that the image does not know, an environment file that cannot be
+  // read.
+  static Result<Launcher> prepare(const ProgramConfig& config, const Plan& plan, const Environment& environment);
+
+  // `channel` becomes the worker's end of the cluster channel; borrowed, as `output` is.
+  sys::SpawnResult start(const action::Spawn& spawn, int channel, WorkerOutput output) const;
+
+  // SIGTERM goes to the whole process group: the command is a wrapper that would keep it to itself.
+  bool signals_group() const { return !is_node_; }
+  bool is_node() const { return is_node_; }
+
+ private:
+  Launcher() = default;
+
+  std::vector<std::string> argv_;
+  std::vector<std::string> first_argv_;  // for the worker that goes alone
+  Environment environment_;
+  std::optional<std::string> directory_;
+  std::optional<UserIds> user_;
+  bool is_node_ = false;
+};
+
+}  // namespace ni::app

@@ -1,0 +1,279 @@
+#include "app/runtime.h"
+
+#include <fmt/format.h>
+
+#include "app/config_files.h"
+#include "app/explain.h"
+#include "app/sizing.h"
+#include "base/overloaded.h"
+#include "base/text.h"
+#include "sys/clock.h"
+#include "sys/reap.h"
+#include "sys/signals.h"
+
+namespace ni::app {
+namespace {
+
+std::vector<ProgramPlan> program_plans(const Config& config, const std::vector<Plan>& plans,
+                                       const std::vector<Launcher>& launchers) {
+  std::vector<ProgramPlan> result;
+  for (std::size_t i = 0; i < config.programs.size(); ++i) {
+    result.push_back(ProgramPlan{.config = config.programs[i],
+                                 .workers = plans[i].workers,
+                                 .signal_group = launchers[i].signals_group()});
+  }
+  return result;
+}
+
+DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Plan>& plans, Log& log) {
+  DataPlaneSettings settings;
+  for (std::size_t i = 0; i < config.programs.size(); ++i) {
+    settings.programs.push_back({.balance = config.programs[i].balance, .slots = plans[i].workers});
+  }
+  settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
+  return settings;
+}
+
+}  // namespace
+
+Runtime::Runtime(uv_loop_t* loop, Setup setup, Log& log)
+    : loop_(loop),
+      invocation_(setup.invocation),
+      config_(setup.invocation.config),
+      resources_(std::move(setup.resources)),
+      plans_(std::move(setup.plans)),
+      launchers_(std::move(setup.launchers)),
+      log_(log),
+      supervisor_({.grace = config_.grace, .stop_delay = config_.stop_delay},
+                  program_plans(config_, plans_, launchers_),
+                  Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
+      data_plane_(loop, data_plane_settings(config_, plans_, log), [this](Event event) { post(std::move(event)); }) {}
+
+Runtime::~Runtime() = default;
+
+Result<int> Runtime::run() {
+  NI_TRY(signal_fd_, sys::open_signal_fd());
+  signals_ = std::make_unique<loop::Poll>(loop_, signal_fd_.get(), [this](int /*events*/) { read_signals(); });
+  if (!signals_->valid()) {
+    return Error{.operation = "watch", .subject = "signals", .code = 0, .reason = "libuv refused the descriptor"};
+  }
+  signals_->watch(UV_READABLE);
+  hooks_ = std::make_unique<loop::TurnHooks>(loop_, [this] { turn(); });
+  for (const Plan& plan : plans_) {
+    log_.info("limits", limits_line(resources_, plan));
+    for (const std::string& warning : plan.warnings) {
+      log_.warn("limits", warning);
+    }
+  }
+  supervisor_.start(sys::now(), actions_);
+  for (const Action& action : std::exchange(actions_, {})) {
+    perform(action);
+  }
+  while (!exit_code_) {
+    uv_run(loop_, UV_RUN_ONCE);
+  }
+  signals_.reset();
+  hooks_.reset();
+  return *exit_code_;
+}
+
+// ---- the turn
+
+void Runtime::turn() {
+  while (!exit_code_) {
+    if (events_.empty()) {
+      const auto deadline = supervisor_.next_deadline();
+      if (deadline && *deadline <= sys::now()) {
+        events_.emplace_back(event::DeadlineReached{});
+      } else if (std::exchange(children_may_have_ended_, false)) {
+        reap();
+        continue;
+      } else {
+        break;
+      }
+    }
+    const Event event = std::move(events_.front());
+    events_.pop_front();
+    actions_.clear();
+    supervisor_.on(event, sys::now(), actions_);
+    for (const Action& action : actions_) {
+      perform(action);
+    }
+  }
+  stop_asked_this_turn_ = false;
+  arm_timer();
+}
+
+void Runtime::arm_timer() {
+  hooks_->wake_at(exit_code_ ? std::nullopt : supervisor_.next_deadline(), sys::now());
+}
+
+void Runtime::read_signals() {
+  while (const auto received = sys::read_signal(signal_fd_.get())) {
+    if (received->signal == signals::child) {
+      children_may_have_ended_ = true;
+    } else if (!received->is_about_us()) {
+      act_on({.signal = received->signal, .from_kernel = received->from_kernel()});
+    }
+  }
+}
+
+void Runtime::act_on(const ArrivedSignal& arrived) {
+  using Does = SignalDecision::Does;
+  const SignalDecision decision = decide(arrived, config_.signals, Mode::cluster);
+  switch (decision.does) {
+    case Does::nothing:
+      break;
+    case Does::to_workers:
+    case Does::to_groups:
+    case Does::to_first_slot:
+      post(event::ForwardSignal{.signal = decision.signal.value_or(arrived.signal),
+                                .whole_group = decision.does == Does::to_groups,
+                                .first_slot_only = decision.does == Does::to_first_slot});
+      break;
+    case Does::stop:
+      // Several that came together are one wish: only one in a later turn means "quickly".
+      if (!std::exchange(stop_asked_this_turn_, true)) {
+        post(event::StopAsked{.quick = false, .why = to_string(arrived.signal)});
+      }
+      break;
+    case Does::quick_stop:
+      post(event::StopAsked{.quick = true, .why = to_string(arrived.signal)});
+      break;
+    case Does::reload:
+      reload(to_string(arrived.signal));
+      break;
+    case Does::more:
+    case Does::fewer:
+      post(event::ScaleBy{.program = ProgramId{}, .workers = decision.does == Does::more ? 1 : -1});
+      break;
+  }
+}
+
+void Runtime::reap() {
+  for (;;) {
+    const sys::Reaped reaped = sys::reap();
+    if (!reaped.ended) {
+      if (!reaped.anyone_left) {
+        post(event::NobodyLeft{});
+      }
+      return;
+    }
+    post(event::Exited{.pid = reaped.ended->pid, .status = reaped.ended->status, .out_of_memory = false, .last_words = ""});
+  }
+}
+
+// ---- actions
+
+void Runtime::perform(const Action& action) {
+  std::visit(
+      Overloaded{
+          [this](const action::Spawn& wanted) { spawn(wanted); },
+          [this](const action::Promote& wanted) { data_plane_.promote(wanted.worker, wanted.slot); },
+          [this](const action::Disconnect& wanted) { data_plane_.disconnect(wanted.worker); },
+          [](const action::SendSignal& wanted) {
+            // ESRCH: it has just ended and will be reaped.
+            (void)(wanted.whole_group ? sys::send_signal_to_group(wanted.pid, wanted.signal)
+                                      : sys::send_signal(wanted.pid, wanted.signal));
+          },
+          [this](const action::Forget& wanted) {
+            data_plane_.forget(wanted.worker);
+            // What it left behind in its group. ESRCH: nothing, as usual.
+            (void)sys::send_signal_to_group(wanted.pid, signals::term);
+          },
+          [this](const action::Serve& wanted) { data_plane_.set_serving(wanted.program, wanted.workers); },
+          [this](const action::SetSlots& wanted) { data_plane_.set_slots(wanted.program, wanted.slots); },
+          [this](const action::CloseListeners&) { data_plane_.close_listeners(); },
+          [this](const action::SignalRemaining& wanted) {
+            sys::signal_everyone_left(wanted.signal, std::nullopt);
+            children_may_have_ended_ = true;
+          },
+          [](const action::RolloutEnded&) {},
+          [this](const action::Report& wanted) { report(wanted); },
+          [this](const action::Finish& wanted) {
+            exit_code_ = wanted.exit_code;
+            log_.info("finished", fmt::format("ending with exit code {}: {}", wanted.exit_code, wanted.reason),
+                      {{"exit_code", wanted.exit_code}});
+          },
+      },
+      action);
+}
+
+void Runtime::spawn(const action::Spawn& wanted) {
+  auto channel = data_plane_.open_channel(wanted.worker, {.program = wanted.program, .slot = wanted.slot, .parked = wanted.parked});
+  if (!channel) {
+    post(event::SpawnFailed{.worker = wanted.worker, .exit_code = 126, .reason = to_string(channel.error())});
+    return;
+  }
+  const sys::SpawnResult result = launcher_of(wanted.program).start(wanted, channel->get(), {});
+  if (const auto* failure = std::get_if<sys::SpawnFailure>(&result)) {
+    children_may_have_ended_ = true;  // what did not get to its program is to be reaped all the same
+    data_plane_.forget(wanted.worker);
+    post(event::SpawnFailed{.worker = wanted.worker, .exit_code = failure->exit_code, .reason = failure->message});
+    return;
+  }
+  post(event::Spawned{.worker = wanted.worker, .pid = std::get<Pid>(result)});
+  if (!launcher_of(wanted.program).is_node()) {
+    // Nobody will say `online` over the channel: that it runs is all that can be known.
+    post(event::Online{wanted.worker});
+  }
+}
+
+void Runtime::report(const action::Report& report) {
+  const std::string program = report.program ? config_.programs[report.program->value].name : "";
+  const auto write = [&](Log::Fields fields) {
+    switch (report.level) {
+      case LogLevel::error:
+        return log_.error(report.event, report.message, fields);
+      case LogLevel::warn:
+        return log_.warn(report.event, report.message, fields);
+      case LogLevel::info:
+        return log_.info(report.event, report.message, fields);
+      case LogLevel::debug:
+        return log_.debug(report.event, report.message, fields);
+    }
+  };
+  if (report.slot && report.pid) {
+    write({{"program", program}, {"slot", report.slot->value}, {"pid", report.pid->value()}});
+  } else if (report.slot) {
+    write({{"program", program}, {"slot", report.slot->value}});
+  } else {
+    write({});
+  }
+}
+
+void Runtime::reload(std::string_view asked_by) {
+  std::vector<std::string> problems;
+  const Invocation again = read_invocation(invocation_.argv, invocation_.environment, ConfigFiles());
+  bool usable = again.does == Invocation::Does::run && again.config.programs.size() == config_.programs.size();
+  std::vector<Plan> plans;
+  std::vector<Launcher> launchers;
+  std::string why = again.complaints;
+  if (usable) {
+    plans = plan_programs(resources_, again.config, invocation_.environment);
+    for (std::size_t i = 0; usable && i < plans.size(); ++i) {
+      auto launcher = Launcher::prepare(again.config.programs[i], plans[i], invocation_.environment);
+      usable = static_cast<bool>(launcher);
+      if (usable) {
+        launchers.push_back(std::move(*launcher));
+      } else {
+        why = to_string(launcher.error());
+      }
+    }
+  } else if (why.empty()) {
+    why = "the number of programs has changed, which needs a new container";
+  }
+  if (!usable) {
+    log_.error("reload_refused", fmt::format("reload ({}) refused, all goes on as it was: {}", asked_by, trim(why)));
+    return;
+  }
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    supervisor_.reconfigure(ProgramId{static_cast<std::uint32_t>(i)}, again.config.programs[i]);
+  }
+  config_.programs = again.config.programs;
+  launchers_ = std::move(launchers);
+  plans_ = std::move(plans);
+  post(event::ReloadAsked{});
+}
+
+}  // namespace ni::app

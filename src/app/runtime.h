@@ -1,0 +1,86 @@
+#pragma once
+
+// Cluster mode at work: the one loop that carries events in and actions out.
+//
+//   wake: signals, channels, timers → post(event) …
+//   turn: while there is an event: supervisor.on(event, now, actions) → perform(actions) in order
+//         only then wait for the dead: a pid stays ours until what was known of it has been acted upon
+//         → the one timer is set to supervisor.next_deadline() → sleep
+//
+// libuv callbacks only queue events; a turn is taken before libuv sleeps and after it woke (uv_prepare, uv_check), so
+// none is left over night.
+
+#include <uv.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "app/data_plane.h"
+#include "app/launcher.h"
+#include "app/log.h"
+#include "app/options.h"
+#include "core/resources.h"
+#include "core/signal_policy.h"
+#include "core/supervisor.h"
+#include "loop/poll.h"
+#include "loop/turn_hooks.h"
+
+namespace ni::app {
+
+class Runtime final : public Host {
+ public:
+  // What a start needs, all of it judged already. One launcher and one plan for each program.
+  struct Setup {
+    const Invocation& invocation;
+    Resources resources;
+    std::vector<Plan> plans;
+    std::vector<Launcher> launchers;
+  };
+
+  Runtime(uv_loop_t* loop, Setup setup, Log& log);
+  ~Runtime() override;
+
+  // Until the container ends; its exit code. Error: the loop could not be set up.
+  Result<int> run();
+
+  void post(Event event) { events_.push_back(std::move(event)); }
+  void perform(const Action& action) override;
+
+  // Reads the configuration again and starts a rolling reload; a configuration that is wrong leaves all as it is.
+  void reload(std::string_view asked_by);
+
+  const Supervisor& supervisor() const { return supervisor_; }
+
+ private:
+  void turn();
+  void read_signals();
+  void act_on(const ArrivedSignal& arrived);
+  void reap();
+  void arm_timer();
+  void spawn(const action::Spawn& spawn);
+  void report(const action::Report& report);
+  Launcher& launcher_of(ProgramId program) { return launchers_[program.value]; }
+
+  uv_loop_t* loop_;
+  const Invocation& invocation_;
+  Config config_;
+  Resources resources_;
+  std::vector<Plan> plans_;
+  std::vector<Launcher> launchers_;
+  Log& log_;
+  Supervisor supervisor_;
+  DataPlane data_plane_;
+  std::deque<Event> events_;
+  Actions actions_;  // reused from turn to turn
+  sys::UniqueFd signal_fd_;
+  std::unique_ptr<loop::Poll> signals_;
+  std::unique_ptr<loop::TurnHooks> hooks_;
+  bool children_may_have_ended_ = true;
+  bool stop_asked_this_turn_ = false;
+  std::optional<int> exit_code_;
+};
+
+}  // namespace ni::app
