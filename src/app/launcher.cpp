@@ -4,9 +4,10 @@
 #include <array>
 
 #include "app/config_files.h"
+#include "app/node_binary.h"
 #include "app/sizing.h"
 #include "base/text.h"
-#include "core/heap.h"
+#include "core/node_arguments.h"
 #include "core/user.h"
 
 namespace ni::app {
@@ -21,8 +22,8 @@ int channel_number(const Environment& environment) {
 
 // What a cluster primary above us, or the user by mistake, may have set: it means us, not our workers.
 bool is_channel_variable(std::string_view name) {
-  constexpr std::array<std::string_view, 3> kNames = {"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
-                                                      "NODE_UNIQUE_ID"};
+  constexpr std::array<std::string_view, 3> kNames = {
+      "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"};
   return std::ranges::find(kNames, name) != kNames.end();
 }
 
@@ -48,10 +49,11 @@ std::vector<std::string> joined(const Environment& environment) {
 
 }  // namespace
 
-Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Plan& plan, const Environment& environment) {
+Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& launch,
+                                   const Plan& plan, const Environment& environment) {
   Launcher launcher;
   launcher.argv_ = config.command;
-  launcher.is_node_ = ni::is_node(config.command.front());
+  launcher.is_node_ = launch.node;
   launcher.directory_ = config.directory;
   if (config.user) {
     NI_TRY(launcher.user_, resolve_user(*config.user, ConfigFiles()));
@@ -66,10 +68,21 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Plan& plan
   }
   apply_heap(plan, launcher.argv_, launcher.environment_);
   launcher.first_argv_ = launcher.argv_;
+  if (launch.node) {
+    const NodeFeatures features = inspect_node(
+        launcher.argv_.front(), find_variable(launcher.environment_, "PATH").value_or(""));
+    const auto insert = [&](std::vector<std::string>& argv, bool goes_first) {
+      const auto arguments = preload_arguments(features, goes_first);
+      argv.insert(argv.begin() + 1, arguments.begin(), arguments.end());
+    };
+    insert(launcher.first_argv_, true);
+    insert(launcher.argv_, false);
+  }
   return launcher;
 }
 
-sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, WorkerOutput output) const {
+sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel,
+                                 WorkerOutput output) const {
   Environment environment = environment_;
   const int channel_fd = channel_number(environment_);
   set_variable(environment, "NODE_CHANNEL_FD", std::to_string(channel_fd));

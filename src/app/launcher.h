@@ -10,6 +10,7 @@
 #include "app/data_plane.h"
 #include "base/environment.h"
 #include "core/action.h"
+#include "core/launch.h"
 #include "core/plan.h"
 #include "sys/process.h"
 
@@ -25,7 +26,8 @@ class Launcher {
  public:
   // `environment` is nodeinit's own. Errors: a user that the image does not know, an environment file that cannot be
   // read.
-  static Result<Launcher> prepare(const ProgramConfig& config, const Plan& plan, const Environment& environment);
+  static Result<Launcher> prepare(const ProgramConfig& config, const Launch& launch,
+                                  const Plan& plan, const Environment& environment);
 
   // `channel` becomes the worker's end of the cluster channel; borrowed, as `output` is.
   sys::SpawnResult start(const action::Spawn& spawn, int channel, WorkerOutput output) const;

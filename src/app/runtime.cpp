@@ -25,7 +25,8 @@ std::vector<ProgramPlan> program_plans(const Config& config, const std::vector<P
   return result;
 }
 
-DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Plan>& plans, Log& log) {
+DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Plan>& plans,
+                                      Log& log) {
   DataPlaneSettings settings;
   for (std::size_t i = 0; i < config.programs.size(); ++i) {
     settings.programs.push_back({.balance = config.programs[i].balance, .slots = plans[i].workers});
@@ -36,26 +37,32 @@ DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Pl
 
 }  // namespace
 
-Runtime::Runtime(uv_loop_t* loop, Setup setup, Log& log)
+Runtime::Runtime(uv_loop_t* loop, const Invocation& invocation, Resources resources,
+                 Prepared prepared, Log& log)
     : loop_(loop),
-      invocation_(setup.invocation),
-      config_(setup.invocation.config),
-      resources_(std::move(setup.resources)),
-      plans_(std::move(setup.plans)),
-      launchers_(std::move(setup.launchers)),
+      invocation_(invocation),
+      config_(std::move(prepared.config)),
+      resources_(std::move(resources)),
+      plans_(std::move(prepared.plans)),
+      launchers_(std::move(prepared.launchers)),
       log_(log),
       supervisor_({.grace = config_.grace, .stop_delay = config_.stop_delay},
                   program_plans(config_, plans_, launchers_),
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
-      data_plane_(loop, data_plane_settings(config_, plans_, log), [this](Event event) { post(std::move(event)); }) {}
+      data_plane_(loop, data_plane_settings(config_, plans_, log),
+                  [this](Event event) { post(std::move(event)); }) {}
 
 Runtime::~Runtime() = default;
 
 Result<int> Runtime::run() {
   NI_TRY(signal_fd_, sys::open_signal_fd());
-  signals_ = std::make_unique<loop::Poll>(loop_, signal_fd_.get(), [this](int /*events*/) { read_signals(); });
+  signals_ = std::make_unique<loop::Poll>(loop_, signal_fd_.get(),
+                                          [this](int /*events*/) { read_signals(); });
   if (!signals_->valid()) {
-    return Error{.operation = "watch", .subject = "signals", .code = 0, .reason = "libuv refused the descriptor"};
+    return Error{.operation = "watch",
+                 .subject = "signals",
+                 .code = 0,
+                 .reason = "libuv refused the descriptor"};
   }
   signals_->watch(UV_READABLE);
   hooks_ = std::make_unique<loop::TurnHooks>(loop_, [this] { turn(); });
@@ -159,7 +166,10 @@ void Runtime::reap() {
       }
       return;
     }
-    post(event::Exited{.pid = reaped.ended->pid, .status = reaped.ended->status, .out_of_memory = false, .last_words = ""});
+    post(event::Exited{.pid = reaped.ended->pid,
+                       .status = reaped.ended->status,
+                       .out_of_memory = false,
+                       .last_words = ""});
   }
 }
 
@@ -169,7 +179,9 @@ void Runtime::perform(const Action& action) {
   std::visit(
       Overloaded{
           [this](const action::Spawn& wanted) { spawn(wanted); },
-          [this](const action::Promote& wanted) { data_plane_.promote(wanted.worker, wanted.slot); },
+          [this](const action::Promote& wanted) {
+            data_plane_.promote(wanted.worker, wanted.slot);
+          },
           [this](const action::Disconnect& wanted) { data_plane_.disconnect(wanted.worker); },
           [](const action::SendSignal& wanted) {
             // ESRCH: it has just ended and will be reaped.
@@ -181,8 +193,12 @@ void Runtime::perform(const Action& action) {
             // What it left behind in its group. ESRCH: nothing, as usual.
             (void)sys::send_signal_to_group(wanted.pid, signals::term);
           },
-          [this](const action::Serve& wanted) { data_plane_.set_serving(wanted.program, wanted.workers); },
-          [this](const action::SetSlots& wanted) { data_plane_.set_slots(wanted.program, wanted.slots); },
+          [this](const action::Serve& wanted) {
+            data_plane_.set_serving(wanted.program, wanted.workers);
+          },
+          [this](const action::SetSlots& wanted) {
+            data_plane_.set_slots(wanted.program, wanted.slots);
+          },
           [this](const action::CloseListeners&) { data_plane_.close_listeners(); },
           [this](const action::SignalRemaining& wanted) {
             sys::signal_everyone_left(wanted.signal, std::nullopt);
@@ -192,7 +208,8 @@ void Runtime::perform(const Action& action) {
           [this](const action::Report& wanted) { report(wanted); },
           [this](const action::Finish& wanted) {
             exit_code_ = wanted.exit_code;
-            log_.info("finished", fmt::format("ending with exit code {}: {}", wanted.exit_code, wanted.reason),
+            log_.info("finished",
+                      fmt::format("ending with exit code {}: {}", wanted.exit_code, wanted.reason),
                       {{"exit_code", wanted.exit_code}});
           },
       },
@@ -200,16 +217,20 @@ void Runtime::perform(const Action& action) {
 }
 
 void Runtime::spawn(const action::Spawn& wanted) {
-  auto channel = data_plane_.open_channel(wanted.worker, {.program = wanted.program, .slot = wanted.slot, .parked = wanted.parked});
+  auto channel = data_plane_.open_channel(
+      wanted.worker, {.program = wanted.program, .slot = wanted.slot, .parked = wanted.parked});
   if (!channel) {
-    post(event::SpawnFailed{.worker = wanted.worker, .exit_code = 126, .reason = to_string(channel.error())});
+    post(event::SpawnFailed{
+        .worker = wanted.worker, .exit_code = 126, .reason = to_string(channel.error())});
     return;
   }
   const sys::SpawnResult result = launcher_of(wanted.program).start(wanted, channel->get(), {});
   if (const auto* failure = std::get_if<sys::SpawnFailure>(&result)) {
-    children_may_have_ended_ = true;  // what did not get to its program is to be reaped all the same
+    children_may_have_ended_ =
+        true;  // what did not get to its program is to be reaped all the same
     data_plane_.forget(wanted.worker);
-    post(event::SpawnFailed{.worker = wanted.worker, .exit_code = failure->exit_code, .reason = failure->message});
+    post(event::SpawnFailed{
+        .worker = wanted.worker, .exit_code = failure->exit_code, .reason = failure->message});
     return;
   }
   post(event::Spawned{.worker = wanted.worker, .pid = std::get<Pid>(result)});
@@ -243,36 +264,28 @@ void Runtime::report(const action::Report& report) {
 }
 
 void Runtime::reload(std::string_view asked_by) {
-  std::vector<std::string> problems;
-  const Invocation again = read_invocation(invocation_.argv, invocation_.environment, ConfigFiles());
-  bool usable = again.does == Invocation::Does::run && again.config.programs.size() == config_.programs.size();
-  std::vector<Plan> plans;
-  std::vector<Launcher> launchers;
-  std::string why = again.complaints;
-  if (usable) {
-    plans = plan_programs(resources_, again.config, invocation_.environment);
-    for (std::size_t i = 0; usable && i < plans.size(); ++i) {
-      auto launcher = Launcher::prepare(again.config.programs[i], plans[i], invocation_.environment);
-      usable = static_cast<bool>(launcher);
-      if (usable) {
-        launchers.push_back(std::move(*launcher));
-      } else {
-        why = to_string(launcher.error());
-      }
-    }
-  } else if (why.empty()) {
-    why = "the number of programs has changed, which needs a new container";
+  const auto refuse = [&](std::string_view why) {
+    log_.error("reload_refused",
+               fmt::format("reload ({}) refused, all goes on as it was: {}", asked_by, trim(why)));
+  };
+  const Invocation again =
+      read_invocation(invocation_.argv, invocation_.environment, ConfigFiles());
+  if (again.does != Invocation::Does::run) {
+    return refuse(again.complaints);
   }
-  if (!usable) {
-    log_.error("reload_refused", fmt::format("reload ({}) refused, all goes on as it was: {}", asked_by, trim(why)));
-    return;
+  if (again.config.programs.size() != config_.programs.size()) {
+    return refuse("the number of programs has changed, which needs a new container");
   }
-  for (std::size_t i = 0; i < plans.size(); ++i) {
-    supervisor_.reconfigure(ProgramId{static_cast<std::uint32_t>(i)}, again.config.programs[i]);
+  auto prepared = prepare(again, resources_);
+  if (!prepared) {
+    return refuse(to_string(prepared.error()));
   }
-  config_.programs = again.config.programs;
-  launchers_ = std::move(launchers);
-  plans_ = std::move(plans);
+  config_.programs = std::move(prepared->config.programs);
+  plans_ = std::move(prepared->plans);
+  launchers_ = std::move(prepared->launchers);
+  for (std::size_t i = 0; i < config_.programs.size(); ++i) {
+    supervisor_.reconfigure(ProgramId{static_cast<std::uint32_t>(i)}, config_.programs[i]);
+  }
   post(event::ReloadAsked{});
 }
 

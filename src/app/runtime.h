@@ -22,6 +22,7 @@
 #include "app/launcher.h"
 #include "app/log.h"
 #include "app/options.h"
+#include "app/prepare.h"
 #include "core/resources.h"
 #include "core/signal_policy.h"
 #include "core/supervisor.h"
@@ -32,15 +33,9 @@ namespace ni::app {
 
 class Runtime final : public Host {
  public:
-  // What a start needs, all of it judged already. One launcher and one plan for each program.
-  struct Setup {
-    const Invocation& invocation;
-    Resources resources;
-    std::vector<Plan> plans;
-    std::vector<Launcher> launchers;
-  };
-
-  Runtime(uv_loop_t* loop, Setup setup, Log& log);
+  // `invocation` outlives the runtime: a reload judges it again.
+  Runtime(uv_loop_t* loop, const Invocation& invocation, Resources resources, Prepared prepared,
+          Log& log);
   ~Runtime() override;
 
   // Until the container ends; its exit code. Error: the loop could not be set up.

@@ -29,7 +29,8 @@ TurnHooks::TurnHooks(uv_loop_t* loop, std::function<void()> turn) : state_(new S
   uv_prepare_init(loop, &state_->before_sleep);
   uv_check_init(loop, &state_->after_waking);
   uv_timer_init(loop, &state_->timer);
-  uv_prepare_start(&state_->before_sleep, [](uv_prepare_t* handle) { state_of<State>(handle).turn(); });
+  uv_prepare_start(&state_->before_sleep,
+                   [](uv_prepare_t* handle) { state_of<State>(handle).turn(); });
   uv_check_start(&state_->after_waking, [](uv_check_t* handle) { state_of<State>(handle).turn(); });
 }
 
@@ -52,7 +53,8 @@ void TurnHooks::wake_at(std::optional<Instant> deadline, Instant now) {
     state_->armed_for.reset();
     return;
   }
-  if (deadline == state_->armed_for && uv_is_active(reinterpret_cast<uv_handle_t*>(&state_->timer)) != 0) {
+  if (deadline == state_->armed_for &&
+      uv_is_active(reinterpret_cast<uv_handle_t*>(&state_->timer)) != 0) {
     return;
   }
   state_->armed_for = deadline;

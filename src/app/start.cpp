@@ -1,0 +1,76 @@
+#include "app/start.h"
+
+#include <cstdio>
+
+#include "app/container_files.h"
+#include "app/explain.h"
+#include "app/prepare.h"
+#include "app/runtime.h"
+#include "app/start_single.h"
+#include "sys/reap.h"
+
+namespace ni::app {
+namespace {
+
+int fail(Log& log, std::string_view event, const Error& error, int exit_code) {
+  log.error(event, to_string(error));
+  return exit_code;
+}
+
+int run_cluster(const Invocation& invocation, Resources resources, Prepared prepared, Log& log) {
+  sys::adopt_orphans();
+  uv_loop_t loop;
+  if (const int error = uv_loop_init(&loop); error != 0) {
+    return fail(log, "start_failed",
+                {.operation = "make", .subject = "the event loop", .code = -error, .reason = ""},
+                126);
+  }
+  int exit_code = 126;
+  {
+    Runtime runtime(&loop, invocation, std::move(resources), std::move(prepared), log);
+    const auto result = runtime.run();
+    exit_code = result ? *result : fail(log, "start_failed", result.error(), 126);
+  }
+  uv_run(&loop, UV_RUN_DEFAULT);  // libuv closes its handles here
+  (void)uv_loop_close(&loop);     // we end: nothing is left to be done about an error
+  return exit_code;
+}
+
+}  // namespace
+
+int start(const Invocation& invocation, const char* const* argv, const char* const* environment) {
+  Log log(invocation.config.log_level, invocation.config.log_format);
+  if (invocation.config.mode == Mode::single) {
+    return start_single(invocation, argv, environment);  // an init needs no plan
+  }
+  Resources resources = resources_below("");
+  auto prepared = prepare(invocation, resources);
+  if (!prepared) {
+    return fail(log, "wrong_configuration", prepared.error(), kExitConfiguration);
+  }
+  for (const Remark& remark : prepared->remarks) {
+    remark.level == LogLevel::warn ? log.warn("command", remark.text)
+                                   : log.info("command", remark.text);
+  }
+  if (prepared->mode == Mode::single) {
+    return start_single(invocation, argv, environment);
+  }
+  return run_cluster(invocation, std::move(resources), std::move(*prepared), log);
+}
+
+int explain(const Invocation& invocation) {
+  const Resources resources = resources_below(invocation.root);
+  auto prepared = prepare(invocation, resources);
+  if (!prepared) {
+    (void)std::fprintf(stderr, "nodeinit: %s\n", to_string(prepared.error()).c_str());
+    return kExitConfiguration;
+  }
+  const std::string text =
+      invocation.json
+          ? explain_json(resources, prepared->config, prepared->plans).indented_text() + "\n"
+          : explain_text(resources, prepared->config, prepared->plans);
+  (void)std::fwrite(text.data(), 1, text.size(), stdout);  // nobody is left to hear of a failure
+  return 0;
+}
+
+}  // namespace ni::app
