@@ -38,7 +38,7 @@ struct Invocation {
   bool json = false;        // explain
   std::string root;         // explain; empty: the real root
   std::vector<std::string> words;
-  Environment environment;  // as it was given
+  Environment environment;        // as it was given
   std::vector<std::string> argv;  // as it was given: a reload judges it again
 };
 

@@ -1,6 +1,9 @@
 #include "app/prepare.h"
 
-#include <filesystem>
+#include <unistd.h>
+#include <climits>
+
+#include <array>
 
 #include "app/config_files.h"
 #include "app/sizing.h"
@@ -9,10 +12,15 @@
 namespace ni::app {
 namespace {
 
+// Absolute. When the directory is gone nothing is found in it, and spawn() will say so.
 std::string working_directory(const ProgramConfig& program) {
-  std::error_code error;  // the directory is gone: nothing is found in it, and spawn() will say so
-  const std::filesystem::path here = std::filesystem::current_path(error);
-  return program.directory ? (here / *program.directory).string() : here.string();
+  const std::string wanted = program.directory.value_or("");
+  if (wanted.starts_with('/')) {
+    return wanted;
+  }
+  std::array<char, PATH_MAX> here{};
+  const std::string current = ::getcwd(here.data(), here.size()) != nullptr ? here.data() : "/";
+  return wanted.empty() ? current : current + "/" + wanted;
 }
 
 // Puts what `launch` found into the program's configuration.

@@ -81,10 +81,10 @@ struct Finish {
 
 }  // namespace action
 
-using Action = std::variant<action::Spawn, action::Promote, action::Disconnect, action::SendSignal,
-                            action::Forget, action::Serve, action::SetSlots,
-                            action::CloseListeners, action::SignalRemaining, action::RolloutEnded,
-                            action::Report, action::Finish>;
+using Action =
+    std::variant<action::Spawn, action::Promote, action::Disconnect, action::SendSignal,
+                 action::Forget, action::Serve, action::SetSlots, action::CloseListeners,
+                 action::SignalRemaining, action::RolloutEnded, action::Report, action::Finish>;
 using Actions = std::vector<Action>;
 
 // The seam towards the world.

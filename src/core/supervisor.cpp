@@ -260,7 +260,8 @@ void Supervisor::handle(const event::Exited& event, Turn turn) {
 
 void Supervisor::handle(const event::ForwardSignal& event, Turn turn) {
   for (auto& [incarnation, worker] : workers_) {
-    const bool addressed = !event.first_slot_only || (worker.slot.value == 0 && slot_of(worker).current == incarnation);
+    const bool addressed = !event.first_slot_only ||
+                           (worker.slot.value == 0 && slot_of(worker).current == incarnation);
     if (addressed && worker.pid && worker.state < WorkerState::killing) {
       turn.out.push_back(action::SendSignal{incarnation, *worker.pid, event.signal,
                                             event.whole_group || program_of(worker).signal_group});

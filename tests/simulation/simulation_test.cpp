@@ -52,7 +52,9 @@ void disturb(World& world) {
     case 7:
       return world.murder(world.some_worker());
     case 8:
-      return world.tell(event::ForwardSignal{.signal = signals::usr2, .whole_group = random.chance(2), .first_slot_only = random.chance(2)});
+      return world.tell(event::ForwardSignal{.signal = signals::usr2,
+                                             .whole_group = random.chance(2),
+                                             .first_slot_only = random.chance(2)});
     case 9:
       return world.tell(event::ServerClosed{world.some_worker(), true});
     case 10:
