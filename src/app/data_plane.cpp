@@ -27,11 +27,14 @@ DataPlane::DataPlane(uv_loop_t* loop, DataPlaneSettings settings, Sink sink)
     : loop_(loop),
       settings_(std::move(settings)),
       sink_(std::move(sink)),
-      retry_(std::make_unique<uv_timer_t>().release(), close_timer) {
+      retry_(std::make_unique<uv_timer_t>().release(), close_timer),
+      timer_(std::make_unique<uv_timer_t>().release(), close_timer) {
+  uv_timer_init(loop, timer_.get());
+  timer_->data = this;
   uv_timer_init(loop, retry_.get());
   retry_->data = this;
   for (std::uint32_t i = 0; i < settings_.programs.size(); ++i) {
-    primary_.set_program({i}, settings_.programs[i].balance, settings_.programs[i].slots);
+    primary_.set_program({i}, settings_.programs[i]);
   }
 }
 
@@ -75,7 +78,7 @@ void DataPlane::set_serving(ProgramId program, std::span<const Incarnation> work
 void DataPlane::set_slots(ProgramId program, unsigned slots) {
   if (program.value >= settings_.programs.size()) return;
   settings_.programs[program.value].slots = slots;
-  primary_.set_program(program, settings_.programs[program.value].balance, slots);
+  primary_.set_program(program, settings_.programs[program.value]);
   perform();
 }
 
@@ -100,6 +103,28 @@ void DataPlane::perform() {
     }
   }
   performing_ = false;
+  set_timer();
+}
+
+void DataPlane::set_timer() {
+  const std::optional<Instant> next = primary_.next_deadline();
+  if (next == timer_set_to_) return;
+  timer_set_to_ = next;
+  if (!next) {
+    uv_timer_stop(timer_.get());
+    return;
+  }
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - now()).count();
+  uv_update_time(loop_);
+  uv_timer_start(
+      timer_.get(),
+      [](uv_timer_t* timer) {
+        auto* plane = static_cast<DataPlane*>(timer->data);
+        plane->timer_set_to_.reset();
+        plane->primary_.on_deadline(now());
+        plane->perform();
+      },
+      left > 0 ? static_cast<std::uint64_t>(left) : 0, 0);
 }
 
 void DataPlane::perform(const primary_action::OpenListener& action) {
@@ -187,7 +212,7 @@ void DataPlane::perform(const primary_action::Watch& action) {
   if (!poll) {
     poll = std::make_unique<loop::Poll>(loop_, fd, [this, ref](int) {
       watches_.at(ref)->watch(0);
-      primary_.queue_readable(ref);
+      primary_.queue_readable(ref, now());
       perform();
     });
   }
@@ -227,6 +252,15 @@ void DataPlane::retry_watches() {
   for (const SocketRef ref : std::exchange(resting_, {})) {
     perform(primary_action::Watch{ref});
   }
+}
+
+void DataPlane::perform(const primary_action::LookAtQueues& action) {
+  const auto it = listeners_.find(action.listener);
+  if (it == listeners_.end()) return;
+  std::vector<int> fds;
+  for (const sys::UniqueFd& socket : it->second.sockets) fds.push_back(socket.get());
+  const Result<std::vector<bool>> readable = sys::readable(fds);
+  primary_.looked(action.listener, readable ? *readable : std::vector<bool>());
 }
 
 void DataPlane::perform(const primary_action::StopListeningTo& action) {

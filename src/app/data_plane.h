@@ -36,11 +36,7 @@
 namespace ni::app {
 
 struct DataPlaneSettings {
-  struct Program {
-    Balance balance = Balance::kernel;
-    unsigned slots = 1;
-  };
-  std::vector<Program> programs;  // by ProgramId
+  std::vector<Primary::Program> programs;  // by ProgramId
   // Descriptors of our own parent which a program may listen on (LISTEN_FDS): socket activation.
   std::vector<int> inherited;
   // A sentence for the log, where something failed and we go on.
@@ -63,6 +59,8 @@ class DataPlane {
   void set_serving(ProgramId program, std::span<const Incarnation> workers);
   void set_slots(ProgramId program, unsigned slots);
   void forget(Incarnation worker);
+  // The event loop's delays of a live worker, if they are measured; nullptr: no such worker.
+  const LoopDelay* loop_delay(Incarnation worker) const { return primary_.loop_delay(worker); }
   // At the very end: waiting connections are reset, paths of pipes removed.
   void close_listeners();
 
@@ -79,12 +77,14 @@ class DataPlane {
   void perform(const primary_action::Watch& action);
   void perform(const primary_action::Unwatch& action);
   void perform(const primary_action::Accept& action);
+  void perform(const primary_action::LookAtQueues& action);
   void perform(const primary_action::StopListeningTo& action);
   void perform(const primary_action::Tell& action);
   void send(Incarnation to, const std::string& line, int descriptor);
   int socket_of(SocketRef socket) const;  // -1: none
   void warn(const Error& error, std::string_view consequence) const;
   void retry_watches();
+  void set_timer();
 
   uv_loop_t* loop_;
   DataPlaneSettings settings_;
@@ -98,7 +98,10 @@ class DataPlane {
   std::uint64_t next_connection_ = 1;
   std::set<SocketRef>
       resting_;  // could not accept (no descriptor left): tried again a little later
-  std::unique_ptr<uv_timer_t, void (*)(uv_timer_t*)> retry_;
+  using Timer = std::unique_ptr<uv_timer_t, void (*)(uv_timer_t*)>;
+  Timer retry_;
+  Timer timer_;  // of the primary's next deadline
+  std::optional<Instant> timer_set_to_;
 };
 
 }  // namespace ni::app

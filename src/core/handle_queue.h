@@ -16,9 +16,7 @@
 
 namespace ni {
 
-struct Ping {
-  Instant sent{};
-};
+struct Ping {};
 
 struct HandleLine {
   std::string line;
@@ -36,8 +34,9 @@ class HandleQueue {
   void push(HandleLine line) { waiting_.push_back(std::move(line)); }
 
   // The line to be sent now, if its time has come. Valid until the next call.
-  const HandleLine* next() {
+  const HandleLine* next(Instant now) {
     if (on_its_way_ || waiting_.empty()) return nullptr;
+    since_ = now;
     on_its_way_ = std::move(waiting_.front());
     waiting_.pop_front();
     tries_ = 1;
@@ -58,6 +57,7 @@ class HandleQueue {
     return &*on_its_way_;
   }
   const HandleLine* on_its_way() const { return on_its_way_ ? &*on_its_way_ : nullptr; }
+  Instant since() const { return since_; }  // when it was first sent
 
   void clear() {
     waiting_.clear();
@@ -68,6 +68,7 @@ class HandleQueue {
   std::optional<HandleLine> on_its_way_;
   std::deque<HandleLine> waiting_;
   unsigned tries_ = 0;
+  Instant since_{};
 };
 
 }  // namespace ni

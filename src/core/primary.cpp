@@ -20,12 +20,15 @@ Primary::Worker* Primary::find(Incarnation id) {
   return it == workers_.end() ? nullptr : &it->second;
 }
 
-void Primary::set_program(ProgramId program, Balance balance, unsigned slots) {
-  programs_[program] = {.balance = balance, .slots = std::clamp(slots, 1U, kMostSlots)};
+void Primary::set_program(ProgramId program, const Program& settings) {
+  const unsigned slots = std::clamp(settings.slots, 1U, kMostSlots);
+  programs_[program] = settings;
+  programs_[program].slots = slots;
   for (auto& [id, listener] : listeners_) {
     if (listener.program != program || !listener.opened) continue;
     if (listener.spread != Spread::socket_per_slot || listener.sockets.size() >= slots) continue;
-    listener.sockets.resize(std::min(slots, kMostSlots), Watching::no);
+    listener.sockets.resize(slots, Watching::no);
+    listener.waited.resize(slots, 0);
     act(primary_action::ExtendListener{id, static_cast<unsigned>(listener.sockets.size())});
     update_watches(id, listener);
   }
@@ -37,12 +40,13 @@ void Primary::open_channel(Incarnation worker, Place place) {
 
 void Primary::said(Incarnation id, const wire::IpcLine& line, Instant now) {
   Worker* worker = find(id);
+  now_ = now;
   if (worker == nullptr || worker->ignored) return;
   std::visit(Overloaded{
                  [&](const wire::InternalLine& internal) {
                    const auto message = wire::parse_worker_message(internal.text);
                    if (!message) return distrust(id, *worker, to_string(message.error()));
-                   on(id, *worker, *message, now);
+                   on(id, *worker, *message);
                  },
                  [&](const wire::HandleLine&) {
                    act(primary_action::Send{id, wire::handle_ack_line()});
@@ -55,8 +59,7 @@ void Primary::said(Incarnation id, const wire::IpcLine& line, Instant now) {
              line);
 }
 
-void Primary::on(Incarnation id, Worker& worker, const wire::WorkerMessage& message,
-                 Instant /*now*/) {
+void Primary::on(Incarnation id, Worker& worker, const wire::WorkerMessage& message) {
   std::visit(
       Overloaded{
           [&](const wire::OnlineAct&) { act(primary_action::Tell{event::Online{id}}); },
@@ -145,8 +148,13 @@ void Primary::replied(Worker& worker, const wire::Reply& reply) {
 
 void Primary::handle_answered(Incarnation id, Worker& worker, bool taken) {
   const HandleLine* line = worker.handles.on_its_way();
+  if (!taken && std::exchange(worker.owes_nack, false)) return;
   if (line == nullptr) return;  // an answer to nothing: Node never sends one
   const bool was_ping = std::holds_alternative<Ping>(line->carries);
+  if (was_ping) {
+    worker.answers_pings = true;
+    worker.loop_delay.record(now_ - worker.handles.since());
+  }
   if (!taken && !was_ping) {
     if (const HandleLine* again = worker.handles.again()) return send_handle(id, *again);
   }
@@ -162,12 +170,13 @@ void Primary::handle_answered(Incarnation id, Worker& worker, bool taken) {
       });
     }
   }
+  answered(worker);
   send_next_handle(id, worker);
   accept_for_free_workers();
 }
 
 void Primary::send_next_handle(Incarnation id, Worker& worker) {
-  if (const HandleLine* line = worker.handles.next()) send_handle(id, *line);
+  if (const HandleLine* line = worker.handles.next(now_)) send_handle(id, *line);
 }
 
 void Primary::send_handle(Incarnation id, const HandleLine& line) {

@@ -14,6 +14,12 @@
 // The first worker's query opens the listener; the others get what it got: the port, TLS ticket
 // keys (`data`). A parked worker's queries wait until it is promoted; a draining worker's are never
 // answered (as Node does).
+//
+// A worker that is blocked (a long computation) leaves connections in its queue. The first
+// connection after a rest wakes us (a one-shot watch); then we look at the queues every kLookEvery
+// until they have been empty for a while. A queue that is not empty at two looks in a row belongs
+// to a blocked worker: the kernel is told to pass it by, what waits is given to workers whose queue
+// is empty, and it is pinged; when it answers it is back.
 
 #include <cstdint>
 #include <map>
@@ -24,6 +30,7 @@
 
 #include "core/config.h"
 #include "core/handle_queue.h"
+#include "core/loop_delay.h"
 #include "core/primary_action.h"
 #include "wire/cluster_messages.h"
 #include "wire/node_ipc.h"
@@ -44,9 +51,19 @@ class Primary {
   static constexpr std::size_t kMostListens = 256;   // per worker
   static constexpr std::size_t kMostHomeless = 256;  // connections without a worker, held by us
 
-  // Balance and slots of a program; before its first worker, and when the number changes. Never
-  // shrinks sockets.
-  void set_program(ProgramId program, Balance balance, unsigned slots);
+  static constexpr Duration kLookEvery = 3ms;
+  static constexpr unsigned kLooksWhileEmpty = 16;
+  static constexpr Duration kFirstPingPatience = 30s;
+
+  struct Program {
+    Balance balance = Balance::kernel;
+    unsigned slots = 1;
+    Duration ping_every{0};  // 0: the event loop is not measured
+    Duration hang_timeout{
+        0};  // 0: no guard; else Unresponsive is told after so long without an answer
+  };
+  // Before the program's first worker, and when something of it changes. Never shrinks sockets.
+  void set_program(ProgramId program, const Program& settings);
 
   void open_channel(Incarnation worker, Place place);
   void said(Incarnation worker, const wire::IpcLine& line, Instant now);
@@ -65,20 +82,25 @@ class Primary {
     std::optional<wire::SocketName> name;  // for IP
   };
   void listener_opened(ListenerId listener, const Opened& opened);
-  void queue_readable(SocketRef socket);
+  void queue_readable(SocketRef socket, Instant now);
   void connection_arrived(SocketRef socket, ConnectionId connection);
   void accepted(SocketRef socket, bool queue_empty);
+
+  void looked(ListenerId listener, const std::vector<bool>& readable);
+
+  std::optional<Instant> next_deadline() const;
+  void on_deadline(Instant now);
+
+  // nullptr: no such worker.
+  const LoopDelay* loop_delay(Incarnation worker) const;
 
   std::vector<PrimaryAction> take_actions() { return std::exchange(actions_, {}); }
 
  private:
   enum class Spread : std::uint8_t { socket_per_slot, one_socket, handed_over };
-  enum class Watching : std::uint8_t { no, armed, waits_for_worker, accepting };
-
-  struct Program {
-    Balance balance = Balance::kernel;
-    unsigned slots = 1;
-  };
+  // Of a socket. armed, waits_for_worker, accepting: its connections are for us to hand over.
+  // rested: a worker minds it, and we are told of the next connection only to begin looking.
+  enum class Watching : std::uint8_t { no, rested, armed, waits_for_worker, accepting };
   struct Query {  // of a worker, to be answered when the listener is open
     Incarnation worker;
     std::int64_t seq;
@@ -93,6 +115,10 @@ class Primary {
     std::vector<Query> asking;
     std::vector<Watching> sockets;
     std::vector<std::uint32_t> steered;
+    std::vector<unsigned> waited;     // by socket: at so many looks in a row something waited
+    std::set<std::uint32_t> blocked;  // sockets whose worker is blocked
+    std::optional<Instant> next_look;
+    unsigned empty_looks = 0;
     Incarnation last_given{0};
   };
   struct Held {  // a listen that a worker was given
@@ -111,6 +137,12 @@ class Primary {
     std::vector<wire::QueryServerAct> withheld;
     HandleQueue handles;
     std::map<std::int64_t, ConnectionId> handed;  // by our seq: `newconn` not yet replied to
+    LoopDelay loop_delay;
+    Instant ping_due{};
+    bool answers_pings = false;  // it has; one that never does is of another runtime
+    bool pingable = true;
+    bool owes_nack = false;  // of a ping that we gave up
+    bool told_unresponsive = false;
   };
   struct Connection {
     ListenerId listener;
@@ -118,7 +150,7 @@ class Primary {
   };
 
   // primary.cpp: what workers say.
-  void on(Incarnation id, Worker& worker, const wire::WorkerMessage& message, Instant now);
+  void on(Incarnation id, Worker& worker, const wire::WorkerMessage& message);
   void query(Incarnation id, Worker& worker, const wire::QueryServerAct& act);
   void listening(Incarnation id, Worker& worker, const wire::ListeningAct& act);
   void closed(Incarnation id, Worker& worker, const std::string& key);
@@ -145,8 +177,18 @@ class Primary {
   bool holds(const Worker& worker, ListenerId listener) const;
   bool accepts(const Worker& worker, ListenerId listener, std::uint32_t socket) const;
   bool is_free(const Worker& worker, ListenerId listener) const;
-  unsigned count_free(const Listener& listener, ListenerId id) const;
+  bool is_idle(const Worker& worker, ListenerId listener) const;
+  unsigned count_free(const Listener& listener, ListenerId id, bool idle_only) const;
   std::optional<Incarnation> next_free(ListenerId id, Listener& listener);
+
+  // primary_watch.cpp: blocked workers, pings.
+  bool minded(ListenerId id, const Listener& listener, std::uint32_t socket) const;
+  bool may_look(ListenerId id, const Listener& listener) const;
+  void pass_by(ListenerId id, Listener& listener, std::uint32_t socket);
+  void answered(Worker& worker);
+  void ping(Incarnation id, Worker& worker);
+  std::optional<Instant> worker_deadline(const Worker& worker) const;
+  void worker_due(Incarnation id, Worker& worker);
 
   Worker* find(Incarnation id);
   template <class Action>
@@ -160,6 +202,7 @@ class Primary {
   std::map<ConnectionId, Connection> connections_;  // accepted by us, not yet taken by a worker
   std::vector<ConnectionId> homeless_;              // of these, those that no worker could take yet
   std::uint32_t next_listener_ = 1;
+  Instant now_{};  // the latest that we were told
   std::vector<PrimaryAction> actions_;
 };
 

@@ -91,6 +91,11 @@ struct Accept {
   unsigned at_most;
 };
 
+// Which of its sockets have a connection waiting? Answered by Primary::looked.
+struct LookAtQueues {
+  ListenerId listener;
+};
+
 // From now on read and drop what this worker says, until it closes: it does not keep to the
 // protocol.
 struct StopListeningTo {
@@ -109,6 +114,7 @@ using PrimaryAction =
                  primary_action::CloseListener, primary_action::Send, primary_action::SendSocket,
                  primary_action::SendConnection, primary_action::DropConnection,
                  primary_action::Steer, primary_action::Watch, primary_action::Unwatch,
-                 primary_action::Accept, primary_action::StopListeningTo, primary_action::Tell>;
+                 primary_action::Accept, primary_action::LookAtQueues,
+                 primary_action::StopListeningTo, primary_action::Tell>;
 
 }  // namespace ni

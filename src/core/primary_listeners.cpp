@@ -27,6 +27,7 @@ ListenerId Primary::find_or_open(ProgramId program, const wire::ListenQuery& que
                     : per_slot  ? Spread::socket_per_slot
                                 : Spread::one_socket;
   listener.sockets.assign(per_slot ? settings.slots : 1, Watching::no);
+  listener.waited.assign(listener.sockets.size(), 0);
   act(primary_action::OpenListener{.listener = id,
                                    .query = query,
                                    .sockets = static_cast<unsigned>(listener.sockets.size()),
@@ -56,7 +57,7 @@ void Primary::listener_opened(ListenerId id, const Opened& opened) {
   }
   // Slots may have been added while it was being opened.
   const Program settings = programs_[listener.program];
-  set_program(listener.program, settings.balance, settings.slots);
+  set_program(listener.program, settings);
   steer(id, listener);
   update_watches(id, listener);
 }
@@ -87,6 +88,7 @@ void Primary::answer(Incarnation id, Worker& worker, ListenerId listener_id, std
     if (listener.spread == Spread::socket_per_slot && slot >= listener.sockets.size() &&
         slot < kMostSlots) {
       listener.sockets.resize(slot + 1, Watching::no);
+      listener.waited.resize(slot + 1, 0);
       act(primary_action::ExtendListener{listener_id, slot + 1});
     }
     const std::uint32_t socket = slot < listener.sockets.size() ? slot : 0;
@@ -123,14 +125,16 @@ void Primary::holders_changed(ProgramId program) {
   accept_for_free_workers();
 }
 
-// Serving workers; before there is one, those that are about to be; else it stays as it was.
+// Serving workers that are not blocked; if all are, serving ones; before there is one, those that
+// are about to be; else it stays as it was.
 void Primary::steer(ListenerId id, Listener& listener) {
   if (listener.spread != Spread::socket_per_slot || !listener.opened) return;
   std::vector<std::uint32_t> named;
-  for (const bool must_serve : {true, false}) {
+  for (const int mercy : {0, 1, 2}) {
     for (const auto& [incarnation, worker] : workers_) {
-      if (worker.draining || (must_serve && !worker.serving)) continue;
+      if (worker.draining || (mercy < 2 && !worker.serving)) continue;
       for (std::uint32_t socket = 0; socket < listener.sockets.size(); ++socket) {
+        if (mercy == 0 && listener.blocked.contains(socket)) continue;
         if (accepts(worker, id, socket)) named.push_back(socket);
       }
     }
@@ -154,125 +158,29 @@ void Primary::steer(ListenerId id, Listener& listener) {
   act(primary_action::Steer{.listener = id, .sockets = std::move(named), .by_address = by_address});
 }
 
-// The primary minds the sockets that no worker accepts on.
+// What arrives on a socket that no worker accepts on is for us to hand over.
 void Primary::update_watches(ListenerId id, Listener& listener) {
   if (!listener.opened || listener.spread == Spread::one_socket) return;
+  const bool looking = may_look(id, listener);
   for (std::uint32_t socket = 0; socket < listener.sockets.size(); ++socket) {
-    const bool minded = listener.spread == Spread::socket_per_slot &&
-                        std::ranges::any_of(workers_, [&](const auto& entry) {
-                          return accepts(entry.second, id, socket);
-                        });
     Watching& watching = listener.sockets[socket];
-    if (minded && watching != Watching::no) {
-      watching = Watching::no;
-      act(primary_action::Unwatch{{id, socket}});
-    } else if (!minded && watching == Watching::no) {
-      watching = Watching::armed;
-      act(primary_action::Watch{{id, socket}});
+    if (!minded(id, listener, socket)) {
+      listener.blocked.erase(socket);
+      if (watching == Watching::no || watching == Watching::rested) {
+        watching = Watching::armed;
+        act(primary_action::Watch{{id, socket}});
+      }
+    } else if (!listener.blocked.contains(socket)) {
+      if (watching != Watching::no && watching != Watching::rested) {
+        watching = Watching::no;
+        act(primary_action::Unwatch{{id, socket}});
+      }
+      if (watching == Watching::no && looking && !listener.next_look) {
+        watching = Watching::rested;
+        act(primary_action::Watch{{id, socket}});
+      }
     }
   }
-}
-
-void Primary::queue_readable(SocketRef ref) {
-  const auto it = listeners_.find(ref.listener);
-  if (it == listeners_.end() || ref.socket >= it->second.sockets.size()) return;
-  Watching& watching = it->second.sockets[ref.socket];
-  if (watching != Watching::armed) return;
-  watching = Watching::waits_for_worker;
-  accept_for_free_workers();
-}
-
-// A worker has become free, or a queue readable.
-void Primary::accept_for_free_workers() {
-  if (!homeless_.empty()) place_homeless();
-  for (auto& [id, listener] : listeners_) {
-    for (std::uint32_t socket = 0; socket < listener.sockets.size(); ++socket) {
-      if (listener.sockets[socket] != Watching::waits_for_worker) continue;
-      const unsigned free = count_free(listener, id);
-      if (free == 0) break;
-      listener.sockets[socket] = Watching::accepting;
-      act(primary_action::Accept{{id, socket}, free});
-    }
-  }
-}
-
-void Primary::connection_arrived(SocketRef ref, ConnectionId connection) {
-  connections_[connection] = {.listener = ref.listener};
-  hand_over(connection);
-}
-
-void Primary::accepted(SocketRef ref, bool queue_empty) {
-  const auto it = listeners_.find(ref.listener);
-  if (it == listeners_.end() || ref.socket >= it->second.sockets.size()) return;
-  Watching& watching = it->second.sockets[ref.socket];
-  if (watching != Watching::accepting) return;
-  watching = Watching::waits_for_worker;
-  if (queue_empty) {
-    watching = Watching::armed;
-    act(primary_action::Watch{ref});
-  }
-  accept_for_free_workers();
-}
-
-bool Primary::is_free(const Worker& worker, ListenerId listener) const {
-  return worker.serving && !worker.draining && !worker.ignored && worker.handed.empty() &&
-         worker.handles.idle() && holds(worker, listener);
-}
-
-unsigned Primary::count_free(const Listener& listener, ListenerId id) const {
-  const auto waiting = std::ranges::count_if(
-      homeless_, [&](ConnectionId one) { return connections_.at(one).listener == id; });
-  const auto free = std::ranges::count_if(workers_, [&](const auto& entry) {
-    return entry.second.place.program == listener.program && is_free(entry.second, id);
-  });
-  return free > waiting ? static_cast<unsigned>(free - waiting) : 0;
-}
-
-// In turn, as Node's SCHED_RR: the next free one after the one that was given the last connection.
-std::optional<Incarnation> Primary::next_free(ListenerId id, Listener& listener) {
-  std::optional<Incarnation> first;
-  for (const auto& [incarnation, worker] : workers_) {
-    if (!is_free(worker, id)) continue;
-    if (incarnation > listener.last_given) return listener.last_given = incarnation;
-    if (!first) first = incarnation;
-  }
-  if (first) listener.last_given = *first;
-  return first;
-}
-
-void Primary::drop(ConnectionId connection) {
-  connections_.erase(connection);
-  act(primary_action::DropConnection{connection});
-}
-
-void Primary::hand_over(ConnectionId connection) {
-  const auto of = connections_.find(connection);
-  if (of == connections_.end()) return;
-  const auto it = listeners_.find(of->second.listener);
-  if (it == listeners_.end()) return drop(connection);
-  const std::optional<Incarnation> to = next_free(it->first, it->second);
-  if (!to) {
-    if (homeless_.size() >= kMostHomeless) return drop(connection);
-    homeless_.push_back(connection);
-    return;
-  }
-  Worker& worker = workers_.at(*to);
-  const std::int64_t seq = worker.next_seq++;
-  worker.handed[seq] = connection;
-  worker.handles.push({.line = wire::new_connection_line(it->second.key, seq),
-                       .carries = connection,
-                       .answer = {}});
-  send_next_handle(*to, worker);
-}
-
-void Primary::place_homeless() {
-  for (const ConnectionId one : std::exchange(homeless_, {})) hand_over(one);
-}
-
-// What this worker was sent and has not taken goes to others.
-void Primary::give_back(Worker& worker) {
-  worker.handles.clear();
-  for (const auto& [seq, connection] : std::exchange(worker.handed, {})) hand_over(connection);
 }
 
 void Primary::drop_listener(ListenerId id) {

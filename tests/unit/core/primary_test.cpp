@@ -32,9 +32,10 @@ struct World {
   Primary primary;
   std::vector<PrimaryAction> done;
   int open_error = 0;
+  Instant now{};
 
   explicit World(Balance balance = Balance::kernel, unsigned slots = 2) {
-    primary.set_program({0}, balance, slots);
+    primary.set_program({0}, {.balance = balance, .slots = slots});
   }
   void settle() {
     for (auto actions = primary.take_actions(); !actions.empty();
@@ -55,7 +56,7 @@ struct World {
     primary.open_channel(worker, {{0}, {slot}, parked});
   }
   void say(Incarnation worker, std::string_view line) {
-    primary.said(worker, wire::InternalLine{std::string(line)}, Instant{});
+    primary.said(worker, wire::InternalLine{std::string(line)}, now);
     settle();
   }
   void serve(std::set<Incarnation> workers) {
@@ -86,6 +87,14 @@ struct World {
       if (event != nullptr) result.push_back(*event);
     }
     return result;
+  }
+  void look(ListenerId listener, std::vector<bool> readable) {
+    now += Primary::kLookEvery;
+    primary.on_deadline(now);
+    settle();
+    CHECK(take<act::LookAtQueues>().size() == 1);
+    primary.looked(listener, readable);
+    settle();
   }
   void arrive(SocketRef socket, std::uint64_t connection) {
     primary.connection_arrived(socket, {connection});
@@ -191,7 +200,7 @@ TEST_CASE("what waits on a dead worker's socket is handed to a serving one, one 
   const auto watches = world.take<act::Watch>();
   REQUIRE(watches.size() == 1);
   CHECK(watches[0].socket == orphan);
-  world.primary.queue_readable(orphan);
+  world.primary.queue_readable(orphan, Instant{});
   world.settle();
   REQUIRE(world.take<act::Accept>().size() == 1);
   world.arrive(orphan, 7);
@@ -223,7 +232,7 @@ TEST_CASE("a connection given to a worker that dies is given to another") {
   CHECK(world.take<act::SendSocket>().empty());
   world.serve({kFirst, kSecond});
   const SocketRef socket{world.take<act::OpenListener>()[0].listener, 0};
-  world.primary.queue_readable(socket);
+  world.primary.queue_readable(socket, Instant{});
   world.settle();
   CHECK(world.take<act::Accept>()[0].at_most == 2);
   world.arrive(socket, 1);
@@ -290,4 +299,84 @@ TEST_CASE("client addresses keep their slot while another slot is out") {
   REQUIRE(steer.sockets.size() == 3);
   CHECK(steer.sockets[0] == 0);
   CHECK(steer.sockets[2] == 2);
+}
+
+TEST_CASE("a worker that leaves connections waiting is passed by until it answers") {
+  World world;
+  world.start(kFirst, 0);
+  world.start(kSecond, 1);
+  world.listens(kFirst);
+  world.listens(kSecond);
+  world.serve({kFirst, kSecond});
+  const ListenerId listener = world.take<act::OpenListener>()[0].listener;
+  CHECK_FALSE(world.primary.next_deadline());  // nothing is due at rest
+  REQUIRE(world.take<act::Watch>().size() >= 2);
+  world.take<act::Steer>();
+  world.take<act::Send>();
+
+  world.primary.queue_readable({listener, 0}, world.now);
+  CHECK(world.primary.next_deadline() == world.now + Primary::kLookEvery);
+  world.look(listener, {true, false});
+  CHECK(world.take<act::Steer>().empty());
+  world.look(listener, {true, false});
+  CHECK(world.take<act::Steer>().back().sockets == std::vector<std::uint32_t>{1});
+  CHECK(world.take<act::Send>().back().line == wire::ping_line());
+  const auto accepts = world.take<act::Accept>();
+  REQUIRE(accepts.size() == 1);
+  CHECK(accepts[0].socket == SocketRef{listener, 0});
+  world.arrive({listener, 0}, 5);
+  world.primary.accepted({listener, 0}, true);
+  world.settle();
+  CHECK(world.take<act::SendConnection>().at(0).to == kSecond);
+
+  world.now += 90ms;
+  world.say(kFirst, kNack);
+  CHECK(world.take<act::Steer>().back().sockets == std::vector<std::uint32_t>{0, 1});
+  CHECK(world.primary.loop_delay(kFirst)->last() == 90ms);
+
+  for (unsigned i = 0; i < Primary::kLooksWhileEmpty; ++i) world.look(listener, {false, false});
+  CHECK_FALSE(world.primary.next_deadline());
+  CHECK(world.take<act::Watch>().size() == 1);  // the one that fired; the other still waits
+}
+
+TEST_CASE("when all are behind, connections stay where they are") {
+  World world;
+  world.start(kFirst, 0);
+  world.start(kSecond, 1);
+  world.listens(kFirst);
+  world.listens(kSecond);
+  world.serve({kFirst, kSecond});
+  const ListenerId listener = world.take<act::OpenListener>()[0].listener;
+  world.take<act::Steer>();
+  world.primary.queue_readable({listener, 0}, world.now);
+  for (int i = 0; i < 5; ++i) world.look(listener, {true, true});
+  CHECK(world.take<act::Accept>().empty());
+  CHECK(world.take<act::Steer>().empty());
+}
+
+TEST_CASE("a worker is unresponsive only if it answered before") {
+  World world;
+  world.primary.set_program({0}, {.slots = 2, .ping_every = 1s, .hang_timeout = 5s});
+  world.start(kFirst, 0);
+  world.start(kSecond, 1);
+  world.listens(kFirst);
+  world.listens(kSecond);
+  world.serve({kFirst, kSecond});
+  const auto pass = [&](Duration time) {
+    const Instant end = world.now + time;
+    for (auto due = world.primary.next_deadline(); due && *due <= end;
+         due = world.primary.next_deadline()) {
+      world.now = std::max(world.now, *due);
+      world.primary.on_deadline(world.now);
+      world.settle();
+    }
+    world.now = end;
+  };
+  pass(1s);
+  world.say(kFirst, kNack);
+  pass(40s);  // the second never answers: another runtime
+  const auto told = world.told<event::Unresponsive>();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].worker == kFirst);
+  CHECK(told[0].silent_for == 5s);
 }
