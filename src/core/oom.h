@@ -1,0 +1,57 @@
+#pragma once
+
+// Whether a worker died of memory, and of which. The kernel counts its OOM kills per group
+// (memory.events of v2, memory.oom_control of v1), and counts before it sends the signal
+// (mm/oom_kill.c __oom_kill_process, Linux 6.1), so that a SIGKILL death with a new kill in the
+// counter is one, and any other SIGKILL came from somebody else. V8's own heap limit ends in an
+// abort instead (SIGABRT, 134), after a message of its own.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/exit_status.h"
+#include "base/types.h"
+#include "core/file_reader.h"
+#include "core/plan.h"
+#include "core/resources.h"
+
+namespace ni {
+
+// The file with the counter for the processes of our own group; empty: there is none.
+std::string oom_counter_path(const Resources& resources);
+// The counter in it; nullopt: not there (v1 before Linux 4.13).
+std::optional<std::uint64_t> parse_oom_kills(std::string_view text);
+
+// Assigns the kernel's kills to deaths: each kill explains one death.
+class OomLedger {
+ public:
+  // `now`: the counter at the start; nullopt: it cannot be read, and no death is ever claimed.
+  explicit OomLedger(std::optional<std::uint64_t> now) : explained_(now) {}
+  // A process of the container died; `now` is the counter, read after the death. True: by the OOM
+  // killer.
+  bool claim(ExitStatus status, std::optional<std::uint64_t> now);
+
+ private:
+  std::optional<std::uint64_t> explained_;
+};
+
+enum class MemoryDeath : std::uint8_t {
+  none,        // nothing to do with memory, as far as can be told
+  oom_killed,  // by the kernel
+  killed,      // SIGKILL, but not by the OOM killer of this group
+  heap_limit,  // aborted: V8 does this when the heap is full
+};
+
+struct MemoryVerdict {
+  MemoryDeath death = MemoryDeath::none;
+  std::string
+      message;  // for the log: what happened, the figures, the likely cause. Empty for `none`
+};
+
+// `used`: resident memory of the worker as last seen, if known.
+MemoryVerdict judge_death(ExitStatus status, bool out_of_memory, const Resources& resources,
+                          const Plan& plan, std::optional<Bytes> used);
+
+}  // namespace ni
