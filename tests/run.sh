@@ -58,6 +58,9 @@ packages=(
 )
 wanted fuzz && packages+=(libclang-rt-dev)
 wanted container && packages+=(podman conmon golang-github-containers-common)
+# All the engines, and what speaks the kubelet's protocol to containerd: for the slow form.
+wanted container && [ -n "$long" ] && packages+=(docker.io containerd iptables buildah mmdebstrap protobuf-compiler
+  python3-protobuf python3-grpcio python3-yaml)
 
 install_packages() {
   local missing=() package

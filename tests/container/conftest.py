@@ -47,6 +47,7 @@ def engine(request, root_archive, tmp_path_factory):
 
 SCRIPTS = {
     "exit.js": "process.exit(Number(process.argv[2]));\n",
+    "stubborn.js": "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('ready');\n",
     # Allocates until it is killed: outside of V8's heap, so that the kernel is what ends it.
     "hog.js": "const all = []; for (;;) all.push(Buffer.alloc(8 << 20, 1));\n",
     # Leaves grandchildren without a parent, again and again, beside a service.
