@@ -147,7 +147,7 @@ if wanted container && [ -d tests/container ]; then
   run_pytest container $container_limit tests/container
 fi
 if { wanted fuzz && [ ${#only[@]} -gt 0 ]; } || [ -n "$long" ] && [ -x tests/fuzz/run.sh ]; then
-  tier fuzz $fuzz_limit tests/fuzz/run.sh
+  tier fuzz $fuzz_limit tests/fuzz/run.sh 60
 fi
 
 say "result"
