@@ -84,23 +84,21 @@ else
 fi
 printf '%s\n' ${groups[@]+"${groups[@]}"}
 
-in_group() { # runs a command inside the group
-  (
-    for folder in ${groups[@]+"${groups[@]}"}; do echo $BASHPID >"$folder/cgroup.procs"; done
-    exec "$@"
-  )
+join_group() { # moves the subshell that calls it into the group
+  local folder
+  for folder in ${groups[@]+"${groups[@]}"}; do echo $BASHPID >"$folder/cgroup.procs"; done
 }
 
 say "the plan, with its reasons"
 show "nodeinit --explain -- node server.js"
-in_group build/nodeinit --explain -- node $service/server.js
+(join_group && build/nodeinit --explain -- node $service/server.js)
 
 ### 3. The service
 
 port=$(node -e 'const s = require("net").createServer().listen(0, () => { console.log(s.address().port); s.close() })')
 say "the service as PID 1 (its own words follow, nodeinit's begin with its name)"
 show "PORT=$port nodeinit node server.js"
-PORT=$port in_group unshare --pid --fork --mount-proc --kill-child build/nodeinit node $service/server.js &
+(join_group && PORT=$port exec unshare --pid --fork --mount-proc --kill-child build/nodeinit node $service/server.js) &
 unshare_pid=$!
 url=http://127.0.0.1:$port
 for _ in $(seq 200); do
@@ -109,13 +107,19 @@ for _ in $(seq 200); do
   sleep 0.1
 done
 pid1=$(pgrep -P "$unshare_pid")
-sleep 1 # the other workers
 
-workers() { pgrep -P "$pid1" -x node | tr '\n' ' '; }
+workers() { pgrep -P "$pid1" -f server.js | tr '\n' ' '; }
 
 say "a request per worker"
-show "curl $url/"
-for _ in $(seq 100); do curl -s --max-time 2 "$url/"; echo; done | sort | uniq -c | sed 's/^/   /'
+show "curl $url/        until all have answered"
+answers=''
+for _ in $(seq 500); do
+  answers+=$(curl -s --max-time 2 "$url/")$'\n'
+  seen=$(sort -u <<<"$answers" | grep -c pid)
+  [ "$seen" -ge "$(workers | wc -w)" ] && [ "$seen" -ge 2 ] && break
+  [ "$(nproc)" -eq 1 ] && break # one CPU makes one worker
+done
+sort <<<"$answers" | grep pid | uniq -c | sed 's/^/   /'
 
 say "a worker is killed while a client asks on"
 results=$service/answers
@@ -136,6 +140,7 @@ echo "   workers after:  $(workers)"
 echo "   answers: $(grep -c '^200 0' $results) of 150, refused connections: $(grep -c ' 7$' $results || true)"
 
 say "a stop with requests of two seconds in flight"
+clients=()
 for _ in 1 2 3 4; do
   curl -s --max-time 20 -w '   %{http_code} after %{time_total} s\n' -o /dev/null "$url/slow?ms=2000" &
   clients+=($!)
