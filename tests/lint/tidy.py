@@ -62,14 +62,15 @@ def main() -> int:
     memory.mkdir(exist_ok=True)
     fresh = [file for file in sums if not (memory / sums[file]).exists()]
     print(f"clang-tidy: {len(fresh)} of {len(sums)} files to look at", flush=True)
-    problems = []
+    problems = 0
     with concurrent.futures.ThreadPoolExecutor(asked.j) as pool:
         for file, (code, said) in zip(fresh, pool.map(lambda f: tidy(build, f), fresh)):
             if code == 0:
                 (memory / sums[file]).touch()
             else:
-                problems.append(f"{file.relative_to(top)}\n{said}")
-    return tree.report(problems, "clang-tidy")
+                problems += 1
+                print(f"{file.relative_to(top)}\n{said}", flush=True)
+    return tree.report([], "clang-tidy") if not problems else 1
 
 
 if __name__ == "__main__":
