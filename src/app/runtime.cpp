@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "app/config_files.h"
 #include "app/explain.h"
 #include "app/sizing.h"
@@ -29,7 +31,15 @@ DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Pl
                                       Log& log) {
   DataPlaneSettings settings;
   for (std::size_t i = 0; i < config.programs.size(); ++i) {
-    settings.programs.push_back({.balance = config.programs[i].balance, .slots = plans[i].workers});
+    const Duration hang = config.programs[i].hang_timeout;
+    // Often enough for the guard; seldom for metrics alone; never for nobody.
+    const Duration ping_every = hang > 0s     ? std::clamp<Duration>(hang / 4, 100ms, 5s)
+                                : config.http ? Duration(5s)
+                                              : Duration(0);
+    settings.programs.push_back({.balance = config.programs[i].balance,
+                                 .slots = plans[i].workers,
+                                 .ping_every = ping_every,
+                                 .hang_timeout = hang});
   }
   settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
   return settings;

@@ -199,6 +199,7 @@ void Primary::send_handle(Incarnation id, const HandleLine& line) {
 // is gone, and drains.
 void Primary::distrust(Incarnation id, Worker& worker, std::string reason) {
   worker.ignored = true;
+  worker.serving = false;
   worker.withheld.clear();
   give_back(worker);
   act(primary_action::StopListeningTo{id, std::move(reason)});
@@ -248,7 +249,8 @@ void Primary::forget(Incarnation id) {
 
 void Primary::set_serving(ProgramId program, std::set<Incarnation> serving) {
   for (auto& [id, worker] : workers_) {
-    if (worker.place.program == program) worker.serving = serving.contains(id) && !worker.draining;
+    if (worker.place.program == program)
+      worker.serving = serving.contains(id) && !worker.draining && !worker.ignored;
   }
   holders_changed(program);
 }

@@ -142,7 +142,8 @@ void Primary::steer(ListenerId id, Listener& listener) {
   }
   if (named.empty()) return;
   std::ranges::sort(named);
-  named.erase(std::ranges::unique(named).begin(), named.end());
+  // clang 14 cannot compile what ranges::unique returns.
+  named.erase(std::unique(named.begin(), named.end()), named.end());
   const bool by_address = programs_[listener.program].balance == Balance::client_ip;
   if (by_address) {
     // A bucket per slot: the clients of a serving slot stay with it, whoever else comes or goes.
