@@ -1,0 +1,34 @@
+#pragma once
+
+// Sockets between processes of one machine: who is at the other end, and a name that no two PID
+// namespaces share.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "sys/fd.h"
+
+namespace ni::sys {
+
+struct Peer {
+  int pid = 0;  // 0: not visible in our PID namespace, unix(7)
+  std::uint32_t user = 0;
+};
+// Who connected, or for a client who called listen(2).
+Result<Peer> peer_of(int fd);
+
+std::uint32_t effective_user();
+
+// The inode of our PID namespace, pid_namespaces(7); nullopt without /proc.
+std::optional<std::uint64_t> pid_namespace();
+
+// Listens on an absolute path (mode 0600, a socket that nobody listens on any more is replaced) or
+// on "@name", an abstract name. Errors: as bind(2); EADDRINUSE when somebody listens there.
+Result<UniqueFd> listen_local(const std::string& address);
+// Connected, blocking for nobody: a full accept queue is EAGAIN.
+Result<UniqueFd> connect_local(const std::string& address);
+
+}  // namespace ni::sys
