@@ -137,13 +137,14 @@ Invocation read_invocation(std::span<const std::string> argv, Environment enviro
   invocation.environment = std::move(environment);
   invocation.argv.assign(argv.begin(), argv.end());
   invocation.words = line.command;
-  if (line.verb == Verb::ctl) {
-    invocation.does = Does::ctl;
-    return invocation;
-  }
-
   const WrittenFile file =
       read_config_file(line, invocation.environment, files, invocation.config_path);
+  if (line.verb == Verb::ctl) {
+    // Only where the control socket is: what is wrong otherwise is not ctl's business.
+    invocation.does = Does::ctl;
+    invocation.config = configure({}, invocation.environment, file, {}).config;
+    return invocation;
+  }
   Configured configured = configure(line.settings, invocation.environment, file, line.command);
   invocation.complaints = lines(configured.warnings);
   if (!configured.problems.empty()) {

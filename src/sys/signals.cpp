@@ -62,6 +62,11 @@ void block_all_signals() noexcept {
   (void)::sigaction(SIGCHLD, &action, nullptr);  // also clears SA_NOCLDWAIT
 }
 
+void unblock_all_signals() noexcept {
+  constexpr KernelSignalSet none = 0;
+  (void)::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
+}
+
 ReceivedSignal wait_for_signal() noexcept {
   const sigset_t set = all_signals();
   siginfo_t info{};

@@ -39,6 +39,9 @@ struct ReceivedSignal {
 // NOTES).
 void block_all_signals() noexcept;
 
+// For a program that is no PID 1 after all (`nodeinit ctl`): from now on signals act as usual.
+void unblock_all_signals() noexcept;
+
 // Waits for the next signal, for as long as it takes, without any wake-up in between.
 ReceivedSignal wait_for_signal() noexcept;
 
