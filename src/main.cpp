@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "app/config_files.h"
+#include "app/ctl.h"
 #include "app/options.h"
 #include "app/start.h"
 #include "sys/fd.h"
@@ -31,8 +32,7 @@ int main(int argc, char** argv, char** environment) {
     case app::Invocation::Does::explain:
       return app::explain(invocation);
     case app::Invocation::Does::ctl:
-      break;
+      return app::run_ctl(invocation.words, invocation.config.control.value_or(""));
   }
-  print("nodeinit: not built in yet\n", stderr);
-  return app::kExitUsage;
+  return app::kExitUsage;  // not reached: every case returns
 }

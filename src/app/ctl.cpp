@@ -43,9 +43,9 @@ constexpr std::string_view kHelp =
     "  --program NAME            where several programs run\n"
     "  --control ADDRESS         in place of the setting `control`\n";
 
-constexpr std::array<std::string_view, 11> kVerbs = {
-    "status", "top",    "reload", "scale", "restart", "stop",
-    "signal", "health", "events", "help",  "import-pm2"};
+constexpr std::array<std::string_view, 11> kVerbs = {"status",  "top",  "reload",    "scale",
+                                                     "restart", "stop", "signal",    "health",
+                                                     "events",  "help", "import-pm2"};
 
 constexpr Duration kAnswerTime = 5s;
 
@@ -105,16 +105,19 @@ class Connection {
 };
 
 std::string why_not(const Error& error, const std::string& address) {
-  const std::string text = to_string(Error{.operation = "reach nodeinit at", .subject = address, .code = error.code,
-                         .reason = error.reason});
+  const std::string text = to_string(Error{.operation = "reach nodeinit at",
+                                           .subject = address,
+                                           .code = error.code,
+                                           .reason = error.reason});
   const auto comm = sys::read_file("/proc/1/comm");
   const std::string_view name = comm ? first_line(*comm) : std::string_view();
   if (name.empty()) {
     return text;
   }
   if (name.starts_with("nodeinit")) {
-    return text + "\nPID 1 is nodeinit: it runs with control = off or another address, in single "
-                  "mode, or under another network";
+    return text +
+           "\nPID 1 is nodeinit: it runs with control = off or another address, in single "
+           "mode, or under another network";
   }
   return text + "\nPID 1 here is " + printable(name, 40) + ", not nodeinit";
 }
@@ -139,7 +142,8 @@ int show_answers(Connection& connection, const CtlCommand& command) {
     const auto reply =
         connection.receive(may_take_long ? std::nullopt : std::optional(kAnswerTime));
     if (!reply) {
-      return command.request.verb == ControlVerb::events || command.request.verb == ControlVerb::stop
+      return command.request.verb == ControlVerb::events ||
+                     command.request.verb == ControlVerb::stop
                  ? 0
                  : complain("nodeinit has not answered");
     }
@@ -218,12 +222,13 @@ int show_top(Connection& connection) {
       history.add(reply->data, last ? std::chrono::duration<double>(now - *last).count() : 0);
       last = now;
       screen.show(history.screen(reply->data));
-      std::array<::pollfd, 2> polls = {::pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
-                                       ::pollfd{.fd = signals->get(), .events = POLLIN, .revents = 0}};
+      std::array<::pollfd, 2> polls = {
+          ::pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
+          ::pollfd{.fd = signals->get(), .events = POLLIN, .revents = 0}};
       (void)::poll(polls.data(), polls.size(), 1000);
       char key = 0;
-      const bool left = polls[0].revents != 0 &&
-                        (::read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q');
+      const bool left =
+          polls[0].revents != 0 && (::read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q');
       const auto signal = polls[1].revents != 0 ? sys::read_signal(signals->get()) : std::nullopt;
       if (left || (signal && signal->signal != signals::winch && signal->signal != signals::tstp)) {
         break;
@@ -316,7 +321,7 @@ Result<CtlCommand> parse_ctl(std::span<const std::string> words) {
                  : verb == "events"     ? Show::events
                  : verb == "import-pm2" ? Show::import_pm2
                                         : Show::answer;
-  constexpr std::array kRequests = {ControlVerb::status, ControlVerb::health, ControlVerb::reload,
+  constexpr std::array kRequests = {ControlVerb::status, ControlVerb::health,  ControlVerb::reload,
                                     ControlVerb::scale,  ControlVerb::restart, ControlVerb::stop,
                                     ControlVerb::signal, ControlVerb::events};
   for (const ControlVerb candidate : kRequests) {

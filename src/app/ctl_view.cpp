@@ -96,8 +96,8 @@ std::string state(const Json& slot) {
 std::string head(const Json& status) {
   const bool ready = status.at("ready").boolean().value_or(false);
   std::string text = "nodeinit " + word(status.at("version")) + " · " + word(status.at("phase")) +
-                     (ready ? ", ready" : ", not ready") + " · up " +
-                     time(status.at("uptime_ms")) + "\n";
+                     (ready ? ", ready" : ", not ready") + " · up " + time(status.at("uptime_ms")) +
+                     "\n";
   std::string limits;
   if (const auto cpus = status.at("cpus").number()) {
     limits += format_cpus(MilliCpu{static_cast<std::uint64_t>(std::llround(*cpus * 1000))}) +

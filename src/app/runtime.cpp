@@ -9,6 +9,7 @@
 #include "app/sizing.h"
 #include "base/overloaded.h"
 #include "base/text.h"
+#include "core/setting_values.h"
 #include "sys/clock.h"
 #include "sys/reap.h"
 #include "sys/signals.h"
@@ -82,13 +83,16 @@ Result<int> Runtime::run() {
       log_.warn("limits", warning);
     }
   }
-  supervisor_.start(sys::now(), actions_);
+  open_control();
+  started_at_ = sys::now();
+  supervisor_.start(started_at_, actions_);
   for (const Action& action : std::exchange(actions_, {})) {
     perform(action);
   }
   while (!exit_code_) {
     uv_run(loop_, UV_RUN_ONCE);
   }
+  control_.reset();
   signals_.reset();
   hooks_.reset();
   return *exit_code_;
@@ -158,7 +162,7 @@ void Runtime::act_on(const ArrivedSignal& arrived) {
       post(event::StopAsked{.quick = true, .why = to_string(arrived.signal)});
       break;
     case Does::reload:
-      reload(to_string(arrived.signal));
+      (void)reload(to_string(arrived.signal));  // has told in the log what is wrong
       break;
     case Does::more:
     case Does::fewer:
@@ -214,7 +218,11 @@ void Runtime::perform(const Action& action) {
             sys::signal_everyone_left(wanted.signal, std::nullopt);
             children_may_have_ended_ = true;
           },
-          [](const action::RolloutEnded&) {},
+          [this](const action::RolloutEnded& ended) {
+            if (control_) {
+              control_->rollout_ended(ended.program, ended.succeeded, ended.reason);
+            }
+          },
           [this](const action::Report& wanted) { report(wanted); },
           [this](const action::Finish& wanted) {
             exit_code_ = wanted.exit_code;
@@ -251,6 +259,9 @@ void Runtime::spawn(const action::Spawn& wanted) {
 }
 
 void Runtime::report(const action::Report& report) {
+  if (control_) {
+    control_->tell(show_value(report.level), report.event, report.message);
+  }
   const std::string program = report.program ? config_.programs[report.program->value].name : "";
   const auto write = [&](Log::Fields fields) {
     switch (report.level) {
@@ -273,10 +284,11 @@ void Runtime::report(const action::Report& report) {
   }
 }
 
-void Runtime::reload(std::string_view asked_by) {
-  const auto refuse = [&](std::string_view why) {
+Result<void> Runtime::reload(std::string_view asked_by) {
+  const auto refuse = [&](std::string_view why) -> Result<void> {
     log_.error("reload_refused",
                fmt::format("reload ({}) refused, all goes on as it was: {}", asked_by, trim(why)));
+    return Error{.operation = "reload", .subject = {}, .code = 0, .reason = std::string(trim(why))};
   };
   const Invocation again =
       read_invocation(invocation_.argv, invocation_.environment, ConfigFiles());
@@ -297,6 +309,7 @@ void Runtime::reload(std::string_view asked_by) {
     supervisor_.reconfigure(ProgramId{static_cast<std::uint32_t>(i)}, config_.programs[i]);
   }
   post(event::ReloadAsked{});
+  return {};
 }
 
 }  // namespace ni::app

@@ -18,6 +18,7 @@
 #include <optional>
 #include <vector>
 
+#include "app/control.h"
 #include "app/data_plane.h"
 #include "app/launcher.h"
 #include "app/log.h"
@@ -25,6 +26,7 @@
 #include "app/prepare.h"
 #include "core/resources.h"
 #include "core/signal_policy.h"
+#include "core/status.h"
 #include "core/supervisor.h"
 #include "loop/poll.h"
 #include "loop/turn_hooks.h"
@@ -44,8 +46,12 @@ class Runtime final : public Host {
   void post(Event event) { events_.push_back(std::move(event)); }
   void perform(const Action& action) override;
 
-  // Reads the configuration again and starts a rolling reload; a configuration that is wrong leaves all as it is.
-  void reload(std::string_view asked_by);
+  // Reads the configuration again and starts a rolling reload; a configuration that is wrong leaves all as it is and
+  // is the Error.
+  Result<void> reload(std::string_view asked_by);
+
+  // runtime_status.cpp
+  StatusReport status() const;
 
   const Supervisor& supervisor() const { return supervisor_; }
 
@@ -57,6 +63,7 @@ class Runtime final : public Host {
   void arm_timer();
   void spawn(const action::Spawn& spawn);
   void report(const action::Report& report);
+  void open_control();
   Launcher& launcher_of(ProgramId program) { return launchers_[program.value]; }
 
   uv_loop_t* loop_;
@@ -73,6 +80,8 @@ class Runtime final : public Host {
   sys::UniqueFd signal_fd_;
   std::unique_ptr<loop::Poll> signals_;
   std::unique_ptr<loop::TurnHooks> hooks_;
+  std::unique_ptr<Control> control_;  // null: off, or nobody can listen there
+  Instant started_at_;
   bool children_may_have_ended_ = true;
   bool stop_asked_this_turn_ = false;
   std::optional<int> exit_code_;

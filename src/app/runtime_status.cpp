@@ -1,0 +1,82 @@
+// What the runtime tells of itself: for `nodeinit ctl` and whoever else asks.
+
+#include "app/runtime.h"
+#include "base/text.h"
+#include "sys/clock.h"
+#include "sys/read_file.h"
+#include "sys/signals.h"
+#include "sys/usage.h"
+
+namespace ni::app {
+namespace {
+
+// What the container uses now: v2's name for it, or v1's.
+std::optional<Bytes> memory_used(const std::string& directory) {
+  for (const std::string_view name : {"/memory.current", "/memory.usage_in_bytes"}) {
+    const auto text = directory.empty() ? Result<std::string>(Error{})
+                                        : sys::read_file(directory + std::string(name));
+    if (text) {
+      const auto bytes = parse_number<std::uint64_t>(first_line(*text));
+      return bytes ? std::optional(Bytes{*bytes}) : std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+StatusReport Runtime::status() const {
+  StatusReport report = make_status(supervisor_, sys::now());
+  report.uptime = sys::now() - started_at_;
+  report.cpus = resources_.cpus.value;
+  report.cpus_source = resources_.cpus.source;
+  if (resources_.memory) {
+    report.memory = resources_.memory->value;
+    report.memory_source = resources_.memory->source;
+  }
+  report.memory_used = memory_used(resources_.memory_directory());
+  for (std::size_t i = 0; i < report.programs.size() && i < plans_.size(); ++i) {
+    ProgramStatus& program = report.programs[i];
+    program.workers_reason = plans_[i].workers_reason;
+    program.memory_per_worker = plans_[i].memory_per_worker;
+    if (plans_[i].heap) {
+      program.heap = Bytes{plans_[i].heap->old_space_mib * kMiB};
+    }
+    for (SlotStatus& slot : program.slots) {
+      if (const auto usage = slot.pid ? sys::usage_of(*slot.pid) : std::nullopt) {
+        slot.cpu_time = usage->cpu_time;
+        slot.memory = usage->resident;
+      }
+      const LoopDelay* const delay =
+          slot.worker ? data_plane_.loop_delay(Incarnation{*slot.worker}) : nullptr;
+      if (delay != nullptr && delay->count() > 0) {
+        slot.loop_delay = delay->last();
+      }
+    }
+  }
+  return report;
+}
+
+void Runtime::open_control() {
+  if (!config_.control) {
+    return;
+  }
+  auto control = Control::open(
+      loop_, control_address(*config_.control),
+      {.status = [this] { return status(); },
+       .post = [this](Event event) { post(std::move(event)); },
+       .reload = [this] { return reload("nodeinit ctl"); },
+       // ESRCH: it has just ended and will be reaped.
+       .send_signal = [](Pid pid, Signal signal) { (void)sys::send_signal(pid, signal); },
+       .is_healthy =
+           [this](bool live) {
+             return live ? supervisor_.phase() != Phase::stopped : supervisor_.is_ready();
+           }});
+  if (!control) {
+    log_.warn("control", to_string(control.error()) + ", going on without the control socket");
+    return;
+  }
+  control_ = std::move(*control);
+}
+
+}  // namespace ni::app
