@@ -1,5 +1,6 @@
 #include "app/single.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +21,7 @@ namespace {
 
 // Those who are left when the worker ended late in the grace get so much time at least.
 constexpr Duration kShortestFarewell = 1s;
+constexpr Duration kBeforeContinue = 500ms;
 // After SIGKILL only a process stuck in the kernel is still there; it is not waited for any longer.
 constexpr Duration kAfterKill = 2s;
 constexpr Duration kBetweenKills = 50ms;
@@ -55,11 +57,18 @@ class Attendance {
     if (!reap_all()) {
       return;
     }
-    tell_everyone(signals::term);
+    sys::signal_everyone_left(signals::term, worker_);
     const Instant deadline = farewell_deadline();
+    Instant until = std::min(deadline, sys::now() + kBeforeContinue);
     bool asked_again = false;
     for (Instant now = sys::now(); now < deadline; now = sys::now()) {
-      const auto received = sys::wait_for_signal(deadline - now);
+      if (now >= until) {
+        // A stopped one did not hear the first. Not sent along with it: of two pending signals the handler of the
+        // second runs first.
+        sys::signal_everyone_left(signals::cont, worker_);
+        until = deadline;
+      }
+      const auto received = sys::wait_for_signal(until - now);
       if (!reap_all()) {
         return;
       }
@@ -69,7 +78,7 @@ class Attendance {
         }
         // The first may have been under way when the worker ended; who asks twice is in a hurry.
         asked_again = true;
-        tell_everyone(received->signal);
+        sys::signal_everyone_left(received->signal, worker_);
       }
     }
     kill_everyone();
@@ -111,11 +120,6 @@ class Attendance {
     }
   }
 
-  void tell_everyone(Signal signal) {
-    sys::signal_everyone_left(signal, worker_);
-    sys::signal_everyone_left(signals::cont, worker_);  // a stopped one would not hear the first
-  }
-
   // What remains of the grace when we were asked to stop within it; else all of it counts from now.
   Instant farewell_deadline() const {
     const Instant now = sys::now();
@@ -141,11 +145,15 @@ class Attendance {
   std::optional<Instant> asked_to_stop_;
 };
 
-// From here on no mount is pinned by us, and the reader of an inherited pipe sees its end when the
-// worker closes it.
-void let_go_of_what_was_inherited() {
-  (void)!::chdir("/");  // cannot fail for want of rights; and if it did, nothing depends on it
-  sys::close_from(3);
+// Moves us to /, so that we pin no mount, before the worker can look. The answer is where we were. It is empty, and we
+// stay for now, when there is no descriptor to spare for it, or no right to come back to it (a directory that only a
+// former user may enter).
+sys::UniqueFd leave_working_directory() {
+  sys::UniqueFd where(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (where && (::fchdir(where.get()) != 0 || ::chdir("/") != 0)) {
+    where.reset();
+  }
+  return where;
 }
 
 }  // namespace
@@ -153,8 +161,10 @@ void let_go_of_what_was_inherited() {
 int run_single(const SingleRequest& request) {
   sys::adopt_orphans();
   auto terminal = sys::ForegroundTerminal::find();
+  sys::UniqueFd directory = leave_working_directory();
   const sys::SpawnResult spawned = sys::spawn({.argv = request.argv,
                                                .environment = request.environment,
+                                               .directory_fd = directory.get(),
                                                .directory = request.directory,
                                                .user = request.user,
                                                .foreground_of = terminal ? terminal->fd() : -1,
@@ -170,7 +180,9 @@ int run_single(const SingleRequest& request) {
         .error("spawn_failed", failure->message, {{"exit_code", failure->exit_code}});
     return failure->exit_code;
   }
-  let_go_of_what_was_inherited();
+  (void)!::chdir("/");  // where it was not done before; nothing depends on it
+  directory.reset();
+  sys::close_from(3);  // the reader of an inherited pipe sees its end when the worker closes it
   Attendance attendance(request, std::get<Pid>(spawned));
   const ExitStatus status = attendance.attend();
   if (terminal) {

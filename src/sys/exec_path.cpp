@@ -105,9 +105,10 @@ int ExecPath::execute(const char* const* environment) noexcept {
   return offsets_.size() == 1 ? error : ENOENT;
 }
 
-bool ExecPath::exists() const noexcept {
+bool ExecPath::exists(int directory_fd) const noexcept {
+  const int from = directory_fd < 0 ? AT_FDCWD : directory_fd;
   for (std::size_t i = 0; i < offsets_.size(); ++i) {
-    if (::access(candidate(i), F_OK) == 0) {
+    if (::faccessat(from, candidate(i), F_OK, 0) == 0) {
       return true;
     }
   }

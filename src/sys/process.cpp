@@ -148,6 +148,9 @@ int run_in_new_process(void* argument) {
     set_oom_score_adj(*request.oom_score_adj);
   }
   map_descriptors(prepared);
+  if (request.directory_fd >= 0 && ::fchdir(request.directory_fd) != 0) {
+    give_up(prepared, SpawnStage::directory, errno);
+  }
   if (request.user != nullptr) {
     become(prepared, *request.user);
   }
@@ -247,7 +250,8 @@ std::string why(const SpawnRequest& request, const Report& report, bool program_
       return "cannot execute " + name + " as user " + std::to_string(request.user->uid) + ":" +
              std::to_string(request.user->gid) + ": " + reason;
     case SpawnStage::directory:
-      return "cannot execute " + name + " in " + printable(request.directory) + ": " + reason;
+      return "cannot execute " + name + " in " +
+             printable(request.directory == nullptr ? "." : request.directory) + ": " + reason;
     case SpawnStage::parent_gone:
       return "cannot execute " + name + ": its parent is gone";
     case SpawnStage::exec:
@@ -259,7 +263,7 @@ std::string why(const SpawnRequest& request, const Report& report, bool program_
 
 SpawnFailure failure(const SpawnRequest& request, const Report& report, const ExecPath& path) {
   const bool not_found = report.stage == SpawnStage::exec && report.code == ENOENT;
-  const bool program_exists = not_found && path.exists();
+  const bool program_exists = not_found && path.exists(request.directory_fd);
   return SpawnFailure{.stage = report.stage,
                       .code = report.code,
                       .exit_code = not_found && !program_exists ? 127 : 126,

@@ -30,7 +30,8 @@ struct DescriptorMapping {
 struct SpawnRequest {
   const char* const* argv;  // ends with nullptr; argv[0] is looked up in PATH of `environment`
   const char* const* environment;                       // ends with nullptr
-  const char* directory = nullptr;                      // nullptr: ours
+  int directory_fd = -1;                                // the working directory; -1: ours
+  const char* directory = nullptr;                      // from there; nullptr: there
   std::span<const DescriptorMapping> descriptors = {};  // besides what is inheritable anyway
   const UserIds* user = nullptr;                        // nullptr: ours
   bool own_group = true;                                // leads a process group of its own

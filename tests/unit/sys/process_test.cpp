@@ -246,3 +246,13 @@ TEST_CASE("reaping says when nobody has ended and when nobody is left") {
   CHECK(wait_for(std::get<Pid>(result)) == ExitStatus::killed_by(signals::kill));
   CHECK_FALSE(sys::reap().anyone_left);
 }
+
+TEST_CASE("a program can be started from another directory than ours, relative names included") {
+  const sys::UniqueFd directory(::open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(directory);
+  const sys::SpawnRequest there{
+      .argv = nullptr, .environment = nullptr, .directory_fd = directory.get()};
+  CHECK(run({"pwd"}, {"PATH=/bin"}, there).output == "/usr\n");
+  CHECK(run({"bin/env", "pwd"}, {"PATH=/bin"}, there).output == "/usr\n");
+  CHECK(failure_of({"bin/no-such-command"}, {"PATH=/bin"}, there).exit_code == 127);
+}
