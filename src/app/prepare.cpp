@@ -49,6 +49,18 @@ void take_over(ProgramConfig& program, const Launch& launch, const Environment& 
 
 }  // namespace
 
+bool is_plainly_single(const Invocation& invocation) {
+  const Config& config = invocation.config;
+  if (config.programs.size() != 1 || config.mode != Mode::automatic) {
+    return config.programs.size() == 1 && config.mode == Mode::single;
+  }
+  const ProgramConfig& program = config.programs.front();
+  const std::string directory = working_directory(program);
+  const Launch launch = resolve_launch(
+      {.command = program.command, .mode = config.mode, .directory = directory}, ConfigFiles());
+  return launch.mode == Mode::single && launch.advice.empty();
+}
+
 Result<Prepared> prepare(const Invocation& invocation, const Resources& resources) {
   Prepared prepared;
   prepared.config = invocation.config;

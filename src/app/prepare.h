@@ -27,6 +27,10 @@ struct Prepared {
   std::vector<Remark> remarks;      // how commands were looked through, and advice; for the log
 };
 
+// The command is no business of a cluster, and there is nothing to tell about that: the limits of the container need not
+// be read. False: prepare() says.
+bool is_plainly_single(const Invocation& invocation);
+
 // Errors: a user that the image does not know, an environment file that cannot be read.
 Result<Prepared> prepare(const Invocation& invocation, const Resources& resources);
 

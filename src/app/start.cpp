@@ -39,10 +39,10 @@ int run_cluster(const Invocation& invocation, Resources resources, Prepared prep
 }  // namespace
 
 int start(const Invocation& invocation, const char* const* argv, const char* const* environment) {
-  Log log(invocation.config.log_level, invocation.config.log_format);
-  if (invocation.config.mode == Mode::single) {
+  if (is_plainly_single(invocation)) {
     return start_single(invocation, argv, environment);  // an init needs no plan
   }
+  Log log(invocation.config.log_level, invocation.config.log_format);
   Resources resources = resources_below("");
   auto prepared = prepare(invocation, resources);
   if (!prepared) {
