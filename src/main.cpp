@@ -12,7 +12,9 @@ using namespace ni;
 namespace {
 
 void print(const std::string& text, std::FILE* stream) {
-  (void)std::fwrite(text.data(), 1, text.size(), stream);  // nobody is left to hear of a failure
+  if (!text.empty()) {
+    (void)std::fwrite(text.data(), 1, text.size(), stream);  // nobody is left to hear of a failure
+  }
 }
 
 }  // namespace
