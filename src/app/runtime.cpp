@@ -9,6 +9,7 @@
 #include "app/sizing.h"
 #include "base/overloaded.h"
 #include "base/text.h"
+#include "core/launch.h"
 #include "core/setting_values.h"
 #include "sys/clock.h"
 #include "sys/reap.h"
@@ -37,10 +38,11 @@ DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Pl
     const Duration ping_every = hang > 0s     ? std::clamp<Duration>(hang / 4, 100ms, 5s)
                                 : config.http ? Duration(5s)
                                               : Duration(0);
-    settings.programs.push_back({.balance = config.programs[i].balance,
-                                 .slots = plans[i].workers,
-                                 .ping_every = ping_every,
-                                 .hang_timeout = hang});
+    settings.programs.push_back(
+        {.balance = balance_for(config.programs[i].command.front(), config.programs[i].balance),
+         .slots = plans[i].workers,
+         .ping_every = ping_every,
+         .hang_timeout = hang});
   }
   settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
   return settings;

@@ -196,6 +196,10 @@ Launch untouched(const LaunchQuestion& question) {
 
 }  // namespace
 
+Balance balance_for(std::string_view program, Balance asked) {
+  return base_name(program) == "deno" ? Balance::round_robin : asked;
+}
+
 Launch resolve_launch(const LaunchQuestion& question, const FileReader& files) {
   if (question.mode == Mode::single) {
     Launch launch = untouched(question);

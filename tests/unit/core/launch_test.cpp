@@ -150,3 +150,8 @@ TEST_CASE("JavaScript is given to node only when it knows --import and needs it"
   CHECK(preload_arguments({.has_import = true, .closes_idle_connections = false}, true).size() ==
         4);
 }
+
+TEST_CASE("Deno gets its connections one by one") {
+  CHECK(balance_for("/usr/bin/deno", Balance::kernel) == Balance::round_robin);
+  CHECK(balance_for("node", Balance::kernel) == Balance::kernel);
+}
