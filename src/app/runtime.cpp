@@ -1,5 +1,7 @@
 #include "app/runtime.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -63,7 +65,9 @@ Runtime::Runtime(uv_loop_t* loop, const Invocation& invocation, Resources resour
                   program_plans(config_, plans_, launchers_),
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
       data_plane_(loop, data_plane_settings(config_, plans_, log),
-                  [this](Event event) { post(std::move(event)); }) {}
+                  [this](Event event) { post(std::move(event)); }),
+      oom_counter_(oom_counter_path(resources_)),
+      oom_ledger_(oom_kills()) {}
 
 Runtime::~Runtime() = default;
 
@@ -86,6 +90,10 @@ Result<int> Runtime::run() {
     }
   }
   open_control();
+  if (config_.follow_resize) {
+    limits_.emplace(loop_, resources_, plans_,
+                    [this](const Resources& now) { return prepare(invocation_, now); });
+  }
   started_at_ = sys::now();
   supervisor_.start(started_at_, actions_);
   for (const Action& action : std::exchange(actions_, {})) {
@@ -95,6 +103,7 @@ Result<int> Runtime::run() {
     uv_run(loop_, UV_RUN_ONCE);
   }
   control_.reset();
+  limits_.reset();
   signals_.reset();
   hooks_.reset();
   return *exit_code_;
@@ -103,6 +112,7 @@ Result<int> Runtime::run() {
 // ---- the turn
 
 void Runtime::turn() {
+  follow_limits();
   while (!exit_code_) {
     if (events_.empty()) {
       const auto deadline = supervisor_.next_deadline();
@@ -128,7 +138,11 @@ void Runtime::turn() {
 }
 
 void Runtime::arm_timer() {
-  hooks_->wake_at(exit_code_ ? std::nullopt : supervisor_.next_deadline(), sys::now());
+  auto deadline = supervisor_.next_deadline();
+  if (const auto resize = limits_ ? limits_->next_deadline() : std::nullopt) {
+    deadline = deadline ? std::min(*deadline, *resize) : *resize;
+  }
+  hooks_->wake_at(exit_code_ ? std::nullopt : deadline, sys::now());
 }
 
 void Runtime::read_signals() {
@@ -184,7 +198,7 @@ void Runtime::reap() {
     }
     post(event::Exited{.pid = reaped.ended->pid,
                        .status = reaped.ended->status,
-                       .out_of_memory = false,
+                       .out_of_memory = judge_memory(*reaped.ended),
                        .last_words = ""});
   }
 }
@@ -309,6 +323,10 @@ Result<void> Runtime::reload(std::string_view asked_by) {
   launchers_ = std::move(prepared->launchers);
   for (std::size_t i = 0; i < config_.programs.size(); ++i) {
     supervisor_.reconfigure(ProgramId{static_cast<std::uint32_t>(i)}, config_.programs[i]);
+  }
+  invocation_ = again;
+  if (limits_) {
+    limits_->restart(plans_);
   }
   post(event::ReloadAsked{});
   return {};

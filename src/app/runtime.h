@@ -21,21 +21,24 @@
 #include "app/control.h"
 #include "app/data_plane.h"
 #include "app/launcher.h"
+#include "app/limit_follower.h"
 #include "app/log.h"
 #include "app/options.h"
 #include "app/prepare.h"
+#include "core/oom.h"
 #include "core/resources.h"
 #include "core/signal_policy.h"
 #include "core/status.h"
 #include "core/supervisor.h"
 #include "loop/poll.h"
 #include "loop/turn_hooks.h"
+#include "sys/reap.h"
 
 namespace ni::app {
 
 class Runtime final : public Host {
  public:
-  // `invocation` outlives the runtime: a reload judges it again.
+  // A reload judges `invocation` again.
   Runtime(uv_loop_t* loop, const Invocation& invocation, Resources resources, Prepared prepared,
           Log& log);
   ~Runtime() override;
@@ -61,13 +64,18 @@ class Runtime final : public Host {
   void act_on(const ArrivedSignal& arrived);
   void reap();
   void arm_timer();
+  void follow_limits();
+  // Whether the kernel's OOM killer ended it; says so when memory is why a worker died.
+  bool judge_memory(const sys::Ended& ended);
+  // The kernel's counter; nullopt: it cannot be read.
+  std::optional<std::uint64_t> oom_kills() const;
   void spawn(const action::Spawn& spawn);
   void report(const action::Report& report);
   void open_control();
   Launcher& launcher_of(ProgramId program) { return launchers_[program.value]; }
 
   uv_loop_t* loop_;
-  const Invocation& invocation_;
+  Invocation invocation_;  // as judged last
   Config config_;
   Resources resources_;
   std::vector<Plan> plans_;
@@ -82,6 +90,9 @@ class Runtime final : public Host {
   std::unique_ptr<loop::TurnHooks> hooks_;
   std::unique_ptr<Control> control_;  // null: off, or nobody can listen there
   Instant started_at_;
+  std::optional<LimitFollower> limits_;  // unless NODEINIT_RESIZE=off
+  std::string oom_counter_;
+  OomLedger oom_ledger_;
   bool children_may_have_ended_ = true;
   bool stop_asked_this_turn_ = false;
   std::optional<int> exit_code_;
