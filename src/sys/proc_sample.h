@@ -1,0 +1,29 @@
+#pragma once
+
+// What a process uses now, from /proc/<pid>. Error ENOENT or ESRCH: it is gone.
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "base/types.h"
+
+namespace ni::sys {
+
+struct ProcSample {
+  Duration cpu_user{};
+  Duration cpu_system{};
+  Bytes resident;
+  Bytes virtual_size;
+  std::uint32_t threads = 0;
+};
+Result<ProcSample> sample_process(Pid pid);
+
+// Its share of the memory: pages that several processes have are divided among them (smaps_rollup).
+// Costs time with the size of the process, a millisecond for each 100 MB or so. Error EACCES:
+// another user's, without CAP_SYS_PTRACE.
+Result<Bytes> proportional_memory(Pid pid);
+
+// How many descriptors it has open. Error EACCES as above.
+Result<std::uint32_t> count_descriptors(Pid pid);
+
+}  // namespace ni::sys
