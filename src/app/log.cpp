@@ -96,7 +96,7 @@ void Log::render(LogLevel level, std::string_view event, std::string_view messag
     return;
   }
   fmt::format_to(std::back_inserter(line_),
-                 R"({{"time":"{}","level":"{}","program":"nodeinit","event":)",
+                 R"({{"time":"{}","level":"{}","logger":"nodeinit","event":)",
                  wire::utc_timestamp(wall_clock_ns()), level_name(level));
   (void)wire::append_json_string(line_, event);
   line_ += ",\"message\":";

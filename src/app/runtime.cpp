@@ -8,10 +8,12 @@
 
 #include "app/config_files.h"
 #include "app/explain.h"
+#include "app/log_setup.h"
 #include "app/sizing.h"
 #include "base/overloaded.h"
 #include "base/text.h"
 #include "core/launch.h"
+#include "core/last_words.h"
 #include "core/setting_values.h"
 #include "sys/clock.h"
 #include "sys/reap.h"
@@ -19,6 +21,9 @@
 
 namespace ni::app {
 namespace {
+
+// At the very end, when no worker is left, the reader of our output gets so long for the last of it.
+constexpr Duration kLastOutputTime = 2s;
 
 std::vector<ProgramPlan> program_plans(const Config& config, const std::vector<Plan>& plans,
                                        const std::vector<Launcher>& launchers) {
@@ -61,6 +66,8 @@ Runtime::Runtime(uv_loop_t* loop, const Invocation& invocation, Resources resour
       plans_(std::move(prepared.plans)),
       launchers_(std::move(prepared.launchers)),
       log_(log),
+      pump_(loop, log_settings(config_, plans_),
+            [&log](wire::LogStream stream, int error) { tell_trouble(log, stream, error); }),
       supervisor_({.grace = config_.grace, .stop_delay = config_.stop_delay},
                   program_plans(config_, plans_, launchers_),
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
@@ -69,7 +76,9 @@ Runtime::Runtime(uv_loop_t* loop, const Invocation& invocation, Resources resour
       oom_counter_(oom_counter_path(resources_)),
       oom_ledger_(oom_kills()) {}
 
-Runtime::~Runtime() = default;
+Runtime::~Runtime() {
+  log_.send_to({});
+}
 
 Result<int> Runtime::run() {
   NI_TRY(signal_fd_, sys::open_signal_fd());
@@ -82,6 +91,7 @@ Result<int> Runtime::run() {
                  .reason = "libuv refused the descriptor"};
   }
   signals_->watch(UV_READABLE);
+  log_.send_to([this](std::string_view line) { return pump_.write_own(line); });
   hooks_ = std::make_unique<loop::TurnHooks>(loop_, [this] { turn(); });
   for (const Plan& plan : plans_) {
     log_.info("limits", limits_line(resources_, plan));
@@ -106,6 +116,7 @@ Result<int> Runtime::run() {
   limits_.reset();
   signals_.reset();
   hooks_.reset();
+  pump_.finish(kLastOutputTime);
   return *exit_code_;
 }
 
@@ -199,8 +210,20 @@ void Runtime::reap() {
     post(event::Exited{.pid = reaped.ended->pid,
                        .status = reaped.ended->status,
                        .out_of_memory = judge_memory(*reaped.ended),
-                       .last_words = ""});
+                       .last_words = take_last_words(reaped.ended->pid)});
   }
+}
+
+// Of a worker that was just reaped; nothing of any other process.
+std::string Runtime::take_last_words(Pid pid) {
+  const auto& workers = supervisor_.workers();
+  const auto worker = std::ranges::find_if(
+      workers, [&](const auto& entry) { return entry.second.pid == std::optional(pid); });
+  if (worker == workers.end()) {
+    return {};
+  }
+  pump_.closed(worker->first);
+  return telling_line(pump_.last_words(worker->first));
 }
 
 // ---- actions
@@ -258,15 +281,25 @@ void Runtime::spawn(const action::Spawn& wanted) {
         .worker = wanted.worker, .exit_code = 126, .reason = to_string(channel.error())});
     return;
   }
-  const sys::SpawnResult result = launcher_of(wanted.program).start(wanted, channel->get(), {});
+  auto ends = pump_.open(wanted.worker, config_.programs[wanted.program.value].name, wanted.slot);
+  if (!ends) {
+    log_.warn("log_pipe_failed", to_string(ends.error()) + ", its output passes as it is");
+    ends = loop::LogPump::Ends{};
+  }
+  const sys::SpawnResult result =
+      launcher_of(wanted.program)
+          .start(wanted, channel->get(), {.out = ends->out.get(), .err = ends->err.get()});
+  ends = loop::LogPump::Ends{};  // ours go, so that the worker's are the last
   if (const auto* failure = std::get_if<sys::SpawnFailure>(&result)) {
     children_may_have_ended_ =
         true;  // what did not get to its program is to be reaped all the same
     data_plane_.forget(wanted.worker);
+    pump_.closed(wanted.worker);
     post(event::SpawnFailed{
         .worker = wanted.worker, .exit_code = failure->exit_code, .reason = failure->message});
     return;
   }
+  pump_.set_pid(wanted.worker, std::get<Pid>(result));
   post(event::Spawned{.worker = wanted.worker, .pid = std::get<Pid>(result)});
   if (!launcher_of(wanted.program).is_node()) {
     // Nobody will say `online` over the channel: that it runs is all that can be known.

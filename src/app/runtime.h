@@ -30,6 +30,7 @@
 #include "core/signal_policy.h"
 #include "core/status.h"
 #include "core/supervisor.h"
+#include "loop/log_pump.h"
 #include "loop/poll.h"
 #include "loop/turn_hooks.h"
 #include "sys/reap.h"
@@ -69,6 +70,7 @@ class Runtime final : public Host {
   bool judge_memory(const sys::Ended& ended);
   // The kernel's counter; nullopt: it cannot be read.
   std::optional<std::uint64_t> oom_kills() const;
+  std::string take_last_words(Pid pid);
   void spawn(const action::Spawn& spawn);
   void report(const action::Report& report);
   void open_control();
@@ -81,6 +83,7 @@ class Runtime final : public Host {
   std::vector<Plan> plans_;
   std::vector<Launcher> launchers_;
   Log& log_;
+  loop::LogPump pump_;
   Supervisor supervisor_;
   DataPlane data_plane_;
   std::deque<Event> events_;

@@ -22,6 +22,8 @@ enum class Readiness : std::uint8_t { listen, message, online };
 enum class StopStyle : std::uint8_t { drain, signal };
 enum class RestartMode : std::uint8_t { always, on_failure, never };
 enum class LogMode : std::uint8_t { automatic, inherit, lines, prefix, json };
+enum class LogJson : std::uint8_t { merge, wrap };  // a line that is JSON already
+enum class LogFull : std::uint8_t { wait, drop };   // when our output is full
 enum class LogLevel : std::uint8_t { error, warn, info, debug };
 enum class LogFormat : std::uint8_t { text, json };
 
@@ -102,6 +104,8 @@ struct Config {
   Duration stop_delay = 0s;
   bool follow_resize = true;
   LogMode log = LogMode::automatic;
+  LogJson log_json = LogJson::merge;
+  LogFull log_full = LogFull::wait;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
   std::optional<std::string> http;              // "127.0.0.1:9464", ":9464"; nullopt: off

@@ -35,6 +35,10 @@ constexpr std::array kLogModes = {
     Name<LogMode>{LogMode::automatic, "auto"}, Name<LogMode>{LogMode::inherit, "inherit"},
     Name<LogMode>{LogMode::lines, "lines"}, Name<LogMode>{LogMode::prefix, "prefix"},
     Name<LogMode>{LogMode::json, "json"}};
+constexpr std::array kLogJsons = {Name<LogJson>{LogJson::merge, "merge"},
+                                  Name<LogJson>{LogJson::wrap, "wrap"}};
+constexpr std::array kLogFulls = {Name<LogFull>{LogFull::wait, "wait"},
+                                  Name<LogFull>{LogFull::drop, "drop"}};
 constexpr std::array kLogLevels = {
     Name<LogLevel>{LogLevel::error, "error"}, Name<LogLevel>{LogLevel::warn, "warn"},
     Name<LogLevel>{LogLevel::info, "info"}, Name<LogLevel>{LogLevel::debug, "debug"}};
@@ -132,6 +136,12 @@ bool read_value(std::string_view text, RestartMode& value) {
 bool read_value(std::string_view text, LogMode& value) {
   return read_name(kLogModes, text, value);
 }
+bool read_value(std::string_view text, LogJson& value) {
+  return read_name(kLogJsons, text, value);
+}
+bool read_value(std::string_view text, LogFull& value) {
+  return read_name(kLogFulls, text, value);
+}
 bool read_value(std::string_view text, LogLevel& value) {
   return read_name(kLogLevels, text, value);
 }
@@ -156,6 +166,12 @@ std::string show_value(RestartMode value) {
 }
 std::string show_value(LogMode value) {
   return show_name(kLogModes, value);
+}
+std::string show_value(LogJson value) {
+  return show_name(kLogJsons, value);
+}
+std::string show_value(LogFull value) {
+  return show_name(kLogFulls, value);
 }
 std::string show_value(LogLevel value) {
   return show_name(kLogLevels, value);

@@ -22,6 +22,8 @@ bool read_value(std::string_view text, Readiness& value);
 bool read_value(std::string_view text, StopStyle& value);
 bool read_value(std::string_view text, RestartMode& value);
 bool read_value(std::string_view text, LogMode& value);
+bool read_value(std::string_view text, LogJson& value);
+bool read_value(std::string_view text, LogFull& value);
 bool read_value(std::string_view text, LogLevel& value);
 bool read_value(std::string_view text, LogFormat& value);
 bool read_value(std::string_view text, bool& value);  // on/off, true/false, yes/no, 1/0, auto
@@ -49,6 +51,8 @@ std::string show_value(Readiness value);
 std::string show_value(StopStyle value);
 std::string show_value(RestartMode value);
 std::string show_value(LogMode value);
+std::string show_value(LogJson value);
+std::string show_value(LogFull value);
 std::string show_value(LogLevel value);
 std::string show_value(LogFormat value);
 std::string show_value(Duration value);

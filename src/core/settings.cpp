@@ -185,6 +185,16 @@ constexpr Setting kSettings[] = {
      "for one worker "
      "or a tty, else lines",
      read<&C::log>, show<&C::log>},
+    {"log_json", word, container, "merge", "merge|wrap", "merge or wrap",
+     "with log=json, a line that is a JSON object already: gets the fields it lacks, or becomes "
+     "the "
+     "message",
+     read<&C::log_json>, show<&C::log_json>},
+    {"log_full", word, container, "wait", "wait|drop", "wait or drop",
+     "when the reader of the logs is too slow: workers wait, or lines are dropped, counted and "
+     "told "
+     "of",
+     read<&C::log_full>, show<&C::log_full>},
     {"log_level", word, container, "info", "LEVEL", "error, warn, info or debug",
      "nodeinit's own messages, to stderr", read<&C::log_level>, show<&C::log_level>},
     {"log_format", word, container, "text", "text|json", "text or json",

@@ -38,7 +38,7 @@ std::string dropped_notice(wire::LogShape shape, std::uint64_t lines, std::uint6
       "{} lines ({} bytes) of workers' output were dropped: its reader is too slow", lines, bytes);
   if (shape != wire::LogShape::json) return "nodeinit: warning: " + message + "\n";
   return fmt::format(
-      R"({{"time":"{}","level":"warn","program":"nodeinit","event":"log_dropped","message":"{}",)"
+      R"({{"time":"{}","level":"warn","logger":"nodeinit","event":"log_dropped","message":"{}",)"
       R"("lines":{},"bytes":{}}})"
       "\n",
       wire::utc_timestamp(wall_clock_ns()), message, lines, bytes);

@@ -44,6 +44,8 @@ const std::map<std::string_view, Sample> kSamples = {
     {"resize", {"False", "off", {"2", "disabled"}}},
     {"log", {"json", "json", {"text", "raw"}}},
     {"log_level", {"debug", "debug", {"verbose", "warning"}}},
+    {"log_json", {"wrap", "wrap", {"nest"}}},
+    {"log_full", {"drop", "drop", {"block"}}},
     {"log_format", {"json", "json", {"logfmt", "auto"}}},
     {"http",
      {"[::1]:9464",

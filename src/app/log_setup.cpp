@@ -1,0 +1,53 @@
+#include "app/log_setup.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/result.h"
+
+namespace ni::app {
+namespace {
+
+LogMode effective_mode(const Config& config, const std::vector<Plan>& plans) {
+  if (config.log != LogMode::automatic) {
+    return config.log;
+  }
+  unsigned workers = 0;
+  for (const Plan& plan : plans) {
+    workers += plan.workers;
+  }
+  return workers <= 1 || isatty(STDOUT_FILENO) == 1 ? LogMode::inherit : LogMode::lines;
+}
+
+}  // namespace
+
+loop::LogSettings log_settings(const Config& config, const std::vector<Plan>& plans) {
+  const LogMode mode = effective_mode(config, plans);
+  loop::LogSettings settings;
+  settings.inherit = mode == LogMode::inherit;
+  settings.rendering = {
+      .shape = mode == LogMode::json     ? wire::LogShape::json
+               : mode == LogMode::prefix ? wire::LogShape::prefix
+                                         : wire::LogShape::lines,
+      .wrap_json = config.log_json == LogJson::wrap,
+      .show_program = config.programs.size() > 1,
+      .colour = true,
+  };
+  settings.when_full =
+      config.log_full == LogFull::drop ? loop::WhenFull::drop : loop::WhenFull::wait;
+  return settings;
+}
+
+void tell_trouble(Log& log, wire::LogStream stream, int error) {
+  const std::string name = stream == wire::LogStream::out ? "stdout" : "stderr";
+  if (error == 0) {
+    log.info("output_works_again", name + " takes the workers' output again", {{"stream", name}});
+    return;
+  }
+  const Error why{.operation = "write to", .subject = name, .code = error, .reason = {}};
+  log.warn("output_failed", to_string(why) + "; what workers write there is lost until it works",
+           {{"stream", name}, {"errno", error}});
+}
+
+}  // namespace ni::app

@@ -1,0 +1,21 @@
+#pragma once
+
+// From the configuration to the workers' log path.
+
+#include <vector>
+
+#include "app/log.h"
+#include "core/config.h"
+#include "core/plan.h"
+#include "loop/log_pump.h"
+
+namespace ni::app {
+
+// Where the setting says `auto`: one worker, or a person at a terminal, has the descriptors themselves; several workers
+// share them by whole lines.
+loop::LogSettings log_settings(const Config& config, const std::vector<Plan>& plans);
+
+// Our stdout or stderr fails (errno), or works again (0).
+void tell_trouble(Log& log, wire::LogStream stream, int error);
+
+}  // namespace ni::app
