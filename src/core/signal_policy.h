@@ -4,15 +4,15 @@
 // once, then the habits of the mode. Pure: who does it (app/single, Supervisor) is elsewhere, and
 // so is counting ("the same again is a quick stop").
 //
-//                              single mode                 cluster mode
-//   TERM INT                   to the worker               stop in order
-//   QUIT                       to the worker               quick stop
-//   HUP                        to the worker               rolling reload
-//   TTIN / TTOU, sent          to the worker               one worker more / fewer
-//   TSTP TTIN TTOU, terminal   to the worker               nothing: nobody could resume a stopped
-//   service USR1                       to the worker               to slot 0 (Node's inspector has
-//   one port) CHLD                       nothing (reaping sees it)   nothing the rest, 34…64 too to
-//   the worker               to every worker
+//                              single mode       cluster mode
+//   TERM INT                   to the worker     stop in order
+//   QUIT                       to the worker     quick stop
+//   HUP                        to the worker     rolling reload
+//   TTIN / TTOU, sent          to the worker     one worker more / fewer
+//   TSTP TTIN TTOU, terminal   to the worker     nothing: nobody could resume a stopped service
+//   USR1                       to the worker     to slot 0 (Node's inspector has one port)
+//   CHLD                       nothing           nothing (reaping sees it)
+//   the rest, 34…64 too        to the worker     to every worker
 
 #include <cstdint>
 #include <optional>

@@ -2,14 +2,14 @@
 
 // One process from spawn to reap. A worker only moves forward; what it was is never undone:
 //
-//   state ↓ input →  promoted  ready  deadline     stop         terminate    channel closed  kill
-//   exited parked           starting  ·      ·            terminating  terminating  · killing  dead
-//   starting         ·         ready  terminating  terminating  terminating  · killing  dead ready
-//   ·         ·      ·            draining     terminating  draining        killing  dead draining
-//   ·         ·      terminating  ·            terminating  terminating     killing  dead
-//   terminating      ·         ·      killing      ·            ·            · killing  dead
-//   killing          ·         ·      killing      ·            ·            ·               · dead
-//   dead             ·         ·      ·            ·            ·            ·               · ·
+//   state ↓ input →  promoted  ready  deadline     stop         terminate    closed       kill     exited
+//   parked           starting  ·      ·            terminating  terminating  ·            killing  dead
+//   starting         ·         ready  terminating  terminating  terminating  ·            killing  dead
+//   ready            ·         ·      ·            draining     terminating  draining     killing  dead
+//   draining         ·         ·      terminating  ·            terminating  terminating  killing  dead
+//   terminating      ·         ·      killing      ·            ·            ·            killing  dead
+//   killing          ·         ·      killing      ·            ·            ·            ·        dead
+//   dead             ·         ·      ·            ·            ·            ·            ·        ·
 //
 // `stop` is the polite end (drain first); `terminate` skips the drain: a worker that does not
 // answer, one that is not to be drained (NODEINIT_STOP=signal), a quick stop. The channel of a
