@@ -68,7 +68,7 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& la
   }
   apply_heap(plan, launcher.argv_, launcher.environment_);
   launcher.first_argv_ = launcher.argv_;
-  if (launch.node) {
+  if (launch.node && config.preload) {
     const NodeFeatures features = inspect_node(
         launcher.argv_.front(), find_variable(launcher.environment_, "PATH").value_or(""));
     const auto insert = [&](std::vector<std::string>& argv, bool goes_first) {

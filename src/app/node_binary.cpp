@@ -27,13 +27,13 @@ std::string find_program(std::string_view program, std::string_view path) {
 }
 
 NodeFeatures features(const sys::ElfExports& exports) {
-  return {.has_import = exports.has[0], .closes_idle_connections = exports.has[1]};
+  return {.has_import = exports.has[0]};
 }
 
 }  // namespace
 
 NodeFeatures inspect_node(std::string_view program, std::string_view path) {
-  const std::vector<std::string_view> names{kExportedSince18_18, kExportedSince20_12};
+  const std::vector<std::string_view> names{kExportedSince18_18};
   const auto own = sys::read_elf_exports(find_program(program, path), names);
   if (!own) return {};
   if (own->has[0]) return features(*own);

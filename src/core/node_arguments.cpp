@@ -11,14 +11,15 @@ if(c.isWorker&&p&&g){p.unref();
 c._getServer=function(o,q,f){p.ref();return g.call(this,o,q,function(...a){p.unref();return f.apply(this,a)})}}
 )js";
 
-// server.close() of Node 18.19 ends connections that are idle at that moment; those that become
-// idle later, and all of older ones, are ended by the header.
-constexpr std::string_view kClose = R"js(import c from'node:cluster';import h from'node:http';
-if(c.isWorker&&parseInt(process.versions.node)<20){
-const w=c.worker,s=new Set,r=h.ServerResponse.prototype,o=r.writeHead,l=h.Server.prototype.emit;
-r.writeHead=function(...a){if(w.exitedAfterDisconnect){this.shouldKeepAlive=false}return o.apply(this,a)};
-h.Server.prototype.emit=function(e,...a){if(e==='request')s.add(this);return l.call(this,e,...a)};
-process.on('internalMessage',m=>{if(m&&m.act==='disconnect')setImmediate(()=>{for(const x of s)x.closeIdleConnections&&x.closeIdleConnections()})})}
+// `r.shouldKeepAlive = false` is how node lib/_http_server.js itself ends a connection after its response. The
+// listener stands before Node's own, so that server.close() finds closeIdleConnections replaced.
+constexpr std::string_view kDrain = R"js(import c from'node:cluster';import h from'node:http';import t from'node:https';
+const g=c._getServer,a=new Set;
+if(c.isWorker&&g){c._getServer=function(o,...r){if(o instanceof h.Server||o instanceof t.Server)a.add(o);return g.call(this,o,...r)};
+process.prependListener('internalMessage',m=>{if(m&&m.cmd==='NODE_CLUSTER'&&m.act==='disconnect')for(const s of a){
+const e=s.closeIdleConnections;
+s.prependListener('request',(q,r)=>{r.shouldKeepAlive=false});
+if(e){s.closeIdleConnections=()=>{};setTimeout(()=>{e.call(s);setInterval(()=>e.call(s),100).unref()},2000).unref()}}})}
 )js";
 
 // As the path of a data: URL, for which a blank or a line's end would be dropped, '?' and '#' end
@@ -52,7 +53,7 @@ std::vector<std::string> preload_arguments(const NodeFeatures& node, bool goes_f
     arguments.push_back(data_url(script));
   };
   if (goes_first) add(kUnref);
-  if (!node.closes_idle_connections) add(kClose);
+  add(kDrain);
   return arguments;
 }
 

@@ -177,6 +177,10 @@ constexpr Setting kSettings[] = {
      [](const Config&, const ProgramConfig& own) {
        return std::string(own.heap_auto ? "auto" : "off");
      }},
+    {"preload", word, program, "on", "on|off", "on or off",
+     "a small module given to node by --import: ends keep-alive connections without an error while a worker drains, "
+     "and lets a program that never listens end; Node 18.18 and newer",
+     read<&P::preload>, show_switch<&P::preload>},
     {"resize", word, container, "on", "on|off", "on or off", "follow live changes of the limits",
      read<&C::follow_resize>, show_switch<&C::follow_resize>},
     {"log", word, container, "auto", "inherit|lines|prefix|json",

@@ -41,6 +41,7 @@ const std::map<std::string_view, Sample> kSamples = {
     {"spares", {"1", "1", {"-1", "none", "1025"}}},
     {"surge", {"0", "0", {"-1", "25%"}}},
     {"heap", {"off", "off", {"512M", "maybe"}}},
+    {"preload", {"off", "off", {"2", "maybe"}}},
     {"resize", {"False", "off", {"2", "disabled"}}},
     {"log", {"json", "json", {"text", "raw"}}},
     {"log_level", {"debug", "debug", {"verbose", "warning"}}},
