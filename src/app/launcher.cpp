@@ -88,8 +88,8 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel,
   set_variable(environment, "NODE_CHANNEL_FD", std::to_string(channel_fd));
   set_variable(environment, "NODE_CHANNEL_SERIALIZATION_MODE", "json");
   set_variable(environment, "NODE_UNIQUE_ID", std::to_string(spawn.worker.value));
-  set_variable(environment, "NODE_APP_INSTANCE", std::to_string(spawn.slot.value));
-  set_variable(environment, "NODEINIT_SLOT", std::to_string(spawn.slot.value));
+  set_variable(environment, "NODE_APP_INSTANCE", std::to_string(spawn.instance));
+  set_variable(environment, "NODEINIT_SLOT", std::to_string(spawn.instance));
   set_variable(environment, "NODEINIT_SLOTS", std::to_string(spawn.slots));
 
   std::vector<sys::DescriptorMapping> descriptors = {{.from = channel, .to = channel_fd}};

@@ -18,10 +18,11 @@ namespace action {
 struct Spawn {
   Incarnation worker;
   ProgramId program;
-  SlotId slot;
-  unsigned slots;  // NODEINIT_SLOTS
-  bool alone;      // the first of its program: whether it is a server is not known yet
-  bool parked;     // a spare: its questions for sockets are not answered until Promote
+  SlotId slot;        // meaningless when parked
+  unsigned instance;  // NODE_APP_INSTANCE, NODEINIT_SLOT
+  unsigned slots;     // NODEINIT_SLOTS
+  bool alone;         // the first of its program: whether it is a server is not known yet
+  bool parked;        // a spare: its questions for sockets are not answered until Promote
 };
 struct Promote {
   Incarnation worker;

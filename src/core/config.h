@@ -95,7 +95,7 @@ struct ProgramConfig {
   unsigned spares = 0;
   unsigned surge = 1;
   bool heap_auto = true;
-  bool preload = true;  // core/node_arguments.h
+  bool preload = true;              // core/node_arguments.h
   std::optional<std::string> user;  // "uid[:gid]" or a name of the passwd file
 };
 

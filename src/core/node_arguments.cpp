@@ -13,7 +13,8 @@ c._getServer=function(o,q,f){p.ref();return g.call(this,o,q,function(...a){p.unr
 
 // `r.shouldKeepAlive = false` is how node lib/_http_server.js itself ends a connection after its response. The
 // listener stands before Node's own, so that server.close() finds closeIdleConnections replaced.
-constexpr std::string_view kDrain = R"js(import c from'node:cluster';import h from'node:http';import t from'node:https';
+constexpr std::string_view kDrain =
+    R"js(import c from'node:cluster';import h from'node:http';import t from'node:https';
 const g=c._getServer,a=new Set;
 if(c.isWorker&&g){c._getServer=function(o,...r){if(o instanceof h.Server||o instanceof t.Server)a.add(o);return g.call(this,o,...r)};
 process.prependListener('internalMessage',m=>{if(m&&m.cmd==='NODE_CLUSTER'&&m.act==='disconnect')for(const s of a){

@@ -76,6 +76,9 @@ struct Program {
   Stage stage = Stage::probing;
   std::vector<Slot>
       slots;  // grows to the largest target ever; those beyond `target` are not wanted
+  std::vector<Incarnation> spares;  // parked, the oldest first; at most config.spares
+  BackoffState spare_backoff;
+  Instant spare_retry_at;
   CrashLoop crash_loop;
   std::optional<Rollout> rollout;
   std::optional<int> exit_code;     // first failure, or the last exit

@@ -178,7 +178,8 @@ constexpr Setting kSettings[] = {
        return std::string(own.heap_auto ? "auto" : "off");
      }},
     {"preload", word, program, "on", "on|off", "on or off",
-     "a small module given to node by --import: ends keep-alive connections without an error while a worker drains, "
+     "a small module given to node by --import: ends keep-alive connections without an error while "
+     "a worker drains, "
      "and lets a program that never listens end; Node 18.18 and newer",
      read<&P::preload>, show_switch<&P::preload>},
     {"resize", word, container, "on", "on|off", "on or off", "follow live changes of the limits",

@@ -71,6 +71,7 @@ void Supervisor::settle(Turn turn) {
     if (!is_stopping() && program.stage != Program::Stage::finished) {
       fill_vacancies(program, turn);
       advance_replacements(program, turn);
+      fill_spares(program, turn);
       finish_rollout_if_done(program, turn);
     }
     update_serving(program, turn);
@@ -96,6 +97,9 @@ std::optional<Instant> Supervisor::next_deadline() const {
         if (slot.state == SlotState::backing_off && slot.wanted) {
           consider(slot.retry_at);
         }
+      }
+      if (wants_spare(program)) {
+        consider(program.spare_retry_at);
       }
     }
   }
@@ -151,6 +155,11 @@ void Supervisor::handle(const event::AskedForSocket& event, Turn turn) {
     return;
   }
   worker->asked_for_socket = true;
+  if (worker->state == WorkerState::parked) {
+    report(LogLevel::info, "spare_loaded", "is loaded and waits", worker, turn);
+    program_of(*worker).spare_backoff.reset();
+    return;
+  }
   // From here on it is known to be a server, so that it can be late.
   if (worker->state == WorkerState::starting && !worker->deadline) {
     worker->deadline = turn.now + program_of(*worker).config.ready_timeout;
@@ -260,8 +269,8 @@ void Supervisor::handle(const event::Exited& event, Turn turn) {
 
 void Supervisor::handle(const event::ForwardSignal& event, Turn turn) {
   for (auto& [incarnation, worker] : workers_) {
-    const bool addressed = !event.first_slot_only ||
-                           (worker.slot.value == 0 && slot_of(worker).current == incarnation);
+    const bool addressed = !event.first_slot_only || (!worker.spare && worker.slot.value == 0 &&
+                                                      slot_of(worker).current == incarnation);
     if (addressed && worker.pid && worker.state < WorkerState::killing) {
       turn.out.push_back(action::SendSignal{incarnation, *worker.pid, event.signal,
                                             event.whole_group || program_of(worker).signal_group});
@@ -374,11 +383,14 @@ void Supervisor::report(LogLevel level, std::string_view event, std::string mess
                        .pid = {}};
   if (worker != nullptr) {
     entry.program = worker->program;
-    entry.slot = worker->slot;
+    if (!worker->spare) {
+      entry.slot = worker->slot;
+    }
     entry.pid = worker->pid;
     const std::string name = programs_.size() > 1 ? program_of(*worker).config.name + " " : "";
     const std::string pid = worker->pid ? fmt::format("worker {}", worker->pid->value()) : "worker";
-    entry.message = fmt::format("{}slot {}: {} {}", name, worker->slot.value, pid, entry.message);
+    const std::string place = worker->spare ? "spare" : fmt::format("slot {}", worker->slot.value);
+    entry.message = fmt::format("{}{}: {} {}", name, place, pid, entry.message);
   }
   turn.out.push_back(std::move(entry));
 }

@@ -83,7 +83,19 @@ class Supervisor {
 
   // supervisor_workers.cpp: the life of a worker and its slot
   void spawn(Program& program, Slot& slot, Turn turn);
+  Worker& make_worker(Program& program, Turn turn);
+  unsigned lowest_free_instance(const Program& program) const;
+  static void occupy(Slot& slot, Incarnation worker);
   void fill_vacancies(Program& program, Turn turn);
+
+  // supervisor_spares.cpp: workers that wait, fully loaded
+  bool wants_spare(const Program& program) const;
+  void fill_spares(Program& program, Turn turn);
+  Worker* take_spare(Program& program, Incarnation newer_than);
+  void promote(Worker& spare, Slot& slot, Turn turn);
+  void spare_died(Program& program, const Worker& worker, const std::string& story, Turn turn);
+
+  // supervisor_workers.cpp, continued
   void input(Worker& worker, WorkerInput input, Turn turn);
   void enter(Worker& worker, WorkerState state, Turn turn);
   void became_ready(Worker& worker, Turn turn);

@@ -24,6 +24,12 @@ void Supervisor::begin_rollout(Program& program, Turn turn) {
                      program.target, program.target == 1 ? "worker" : "workers"),
          nullptr, turn);
   program.rollout = Rollout{.through = last_incarnation_, .started_at = turn.now};
+  // Spares are of the old release too.
+  for (const Incarnation old : program.spares) {
+    if (Worker* spare = find(old)) {
+      end(*spare, EndReason::replaced, turn);
+    }
+  }
   for (Slot& slot : program.slots) {
     slot.replace_through = last_incarnation_;
     slot.replace_reason = "reload";
@@ -37,10 +43,9 @@ void Supervisor::advance_replacements(Program& program, Turn turn) {
   // Under way: successors that rise, and predecessors not gone yet (their memory counts).
   std::size_t under_way = 0;
   for (const auto& [incarnation, worker] : workers_) {
-    if (worker.program == program.id) {
-      const Slot& slot = program.slots[worker.slot.value];
-      under_way +=
-          slot.successor == incarnation || worker.end_reason == EndReason::replaced ? 1 : 0;
+    if (worker.program == program.id && !worker.spare) {
+      const bool is_successor = program.slots[worker.slot.value].successor == incarnation;
+      under_way += is_successor || worker.end_reason == EndReason::replaced ? 1 : 0;
     }
   }
   const bool break_before_make = program.config.surge == 0;
@@ -70,6 +75,8 @@ void Supervisor::advance_replacements(Program& program, Turn turn) {
       // The next one must be ready before the next slot's turn comes: a slot without a ready worker
       // counts too.
       end(*current, EndReason::replaced, turn);
+    } else if (Worker* spare = take_spare(program, slot.replace_through)) {
+      promote(*spare, slot, turn);
     } else {
       spawn(program, slot, turn);
     }

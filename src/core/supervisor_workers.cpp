@@ -21,43 +21,98 @@ Duration term_reserve(Duration grace) {
   return std::min(grace / 4, kLongestTermReserve);
 }
 
+// What is said of a death.
+std::string tell(const Death& death, const std::string& last_words) {
+  const std::string status = to_string(death.status);
+  std::string story;
+  switch (death.cause) {
+    case DeathCause::spawn_failed:
+      return "could not be started: " + last_words;
+    case DeathCause::asked:
+      return fmt::format("ended ({})", status);
+    case DeathCause::left_by_itself:
+      story = fmt::format("left by itself ({})", status);
+      break;
+    case DeathCause::oom_killed:
+      story = fmt::format("was killed by the kernel: out of memory ({})", status);
+      break;
+    case DeathCause::crashed:
+    case DeathCause::never_ready:
+    case DeathCause::unresponsive:
+      story = fmt::format("died: {}", status);
+      break;
+  }
+  return last_words.empty() ? story : story + ", its last words: " + last_words;
+}
+
 }  // namespace
 
-void Supervisor::spawn(Program& program, Slot& slot, Turn turn) {
+Worker& Supervisor::make_worker(Program& program, Turn turn) {
   last_incarnation_ = Incarnation{last_incarnation_.value + 1};
   Worker worker;
   worker.incarnation = last_incarnation_;
   worker.program = program.id;
-  worker.slot = slot.id;
   worker.spawned_at = turn.now;
   worker.counts_servers = program.config.ready == Readiness::listen;
+  return workers_.emplace(worker.incarnation, worker).first->second;
+}
+
+// Without spares a worker has the number of its slot. A promoted spare brings its own along, and
+// the next spare gets the one that became free.
+unsigned Supervisor::lowest_free_instance(const Program& program) const {
+  std::vector<bool> taken(program.target + program.config.spares + 1);
+  for (const auto& [incarnation, worker] : workers_) {
+    if (worker.program == program.id && worker.is_rising() && worker.instance < taken.size()) {
+      taken[worker.instance] = true;
+    }
+  }
+  return static_cast<unsigned>(std::ranges::find(taken, false) - taken.begin());
+}
+
+// A new worker for the slot: its first, or the successor of its current one.
+void Supervisor::spawn(Program& program, Slot& slot, Turn turn) {
+  const Worker* predecessor = slot.current ? find(*slot.current) : nullptr;
+  const unsigned instance = predecessor != nullptr       ? predecessor->instance
+                            : program.config.spares == 0 ? slot.id.value
+                                                         : lowest_free_instance(program);
+  Worker& worker = make_worker(program, turn);
+  worker.slot = slot.id;
+  worker.instance = instance;
   // A program that may be a job has all the time it wants; a server is late when others of it have
   // listened, or when readiness is what the user has chosen a sign for.
   const bool may_be_job = program.stage == Program::Stage::probing && worker.counts_servers;
   if (!may_be_job) {
     worker.deadline = turn.now + program.config.ready_timeout;
   }
-  workers_.emplace(worker.incarnation, worker);
-  if (slot.state == SlotState::occupied) {
-    slot.successor = worker.incarnation;
-  } else {
-    slot.state = SlotState::occupied;
-    slot.current = worker.incarnation;
-  }
+  occupy(slot, worker.incarnation);
   turn.out.push_back(action::Spawn{.worker = worker.incarnation,
                                    .program = program.id,
                                    .slot = slot.id,
+                                   .instance = instance,
                                    .slots = program.target,
                                    .alone = program.stage == Program::Stage::probing,
                                    .parked = false});
 }
 
+void Supervisor::occupy(Slot& slot, Incarnation worker) {
+  if (slot.state == SlotState::occupied) {
+    slot.successor = worker;
+  } else {
+    slot.state = SlotState::occupied;
+    slot.current = worker;
+  }
+}
+
 void Supervisor::fill_vacancies(Program& program, Turn turn) {
   for (Slot& slot : program.slots) {
     const bool may_start = program.stage == Program::Stage::serving || slot.id.value == 0;
-    const bool due = slot.state == SlotState::vacant ||
-                     (slot.state == SlotState::backing_off && slot.retry_at <= turn.now);
-    if (slot.wanted && may_start && due) {
+    const bool empty = slot.state == SlotState::vacant || slot.state == SlotState::backing_off;
+    if (!slot.wanted || !may_start || !empty) {
+      continue;
+    }
+    if (Worker* spare = take_spare(program, Incarnation{})) {  // it has shown that it can start
+      promote(*spare, slot, turn);
+    } else if (slot.state == SlotState::vacant || slot.retry_at <= turn.now) {
       spawn(program, slot, turn);
     }
   }
@@ -194,23 +249,16 @@ Instant Supervisor::kill_by(Turn turn) const {
 void Supervisor::died(Worker worker, ExitStatus status, DeathCause cause,
                       const std::string& last_words, Turn turn) {
   Program& program = program_of(worker);
-  Slot& slot = slot_of(worker);
   const Death death{.cause = cause, .status = status, .at = turn.now};
+  const std::string story = tell(death, last_words);
+  worker.state = WorkerState::dead;
+  if (worker.spare) {
+    spare_died(program, worker, story, turn);
+    return;
+  }
+  Slot& slot = slot_of(worker);
   ++slot.deaths[static_cast<std::size_t>(cause)];
   slot.last_death = death;
-
-  std::string story =
-      cause == DeathCause::spawn_failed     ? "could not be started: " + last_words
-      : cause == DeathCause::asked          ? fmt::format("ended ({})", to_string(status))
-      : cause == DeathCause::left_by_itself ? fmt::format("left by itself ({})", to_string(status))
-      : cause == DeathCause::oom_killed
-          ? fmt::format("was killed by the kernel: out of memory ({})", to_string(status))
-          : fmt::format("died: {}", to_string(status));
-  if (cause != DeathCause::spawn_failed && cause != DeathCause::asked && !last_words.empty()) {
-    story += ", its last words: " + last_words;
-  }
-  worker.state = WorkerState::dead;
-
   if (slot.successor == worker.incarnation) {
     slot.successor.reset();
     if (cause != DeathCause::asked) {

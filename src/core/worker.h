@@ -71,7 +71,9 @@ enum class EndReason : std::uint8_t {
 struct Worker {
   Incarnation incarnation;
   ProgramId program;
-  SlotId slot;
+  SlotId slot;            // meaningless while `spare`
+  unsigned instance = 0;  // NODE_APP_INSTANCE: the lowest number free when it was spawned
+  bool spare = false;     // parked, or ended before it was promoted: it has no slot
   WorkerState state = WorkerState::starting;
   std::optional<Pid> pid;  // from Spawned on
   Instant spawned_at;

@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <set>
 
 #include "support/catch.h"
 #include "world.h"
@@ -91,6 +92,7 @@ void live(std::uint64_t seed, std::uint64_t& steps) {
     plan.config.ready = static_cast<Readiness>(random.below(3));
     plan.config.stop = static_cast<StopStyle>(random.below(2));
     plan.config.ready_timeout = Duration(random.below(20'000'000'000) + 1'000'000);
+    plan.config.spares = static_cast<unsigned>(random.below(3));
     if (random.chance(3)) plan.config.max_age = 40s;
     if (random.chance(3)) plan.config.stop_codes = {3};
     programs.push_back(plan);
@@ -359,5 +361,48 @@ TEST_CASE("scaling down lets the highest slot leave first, and never the last") 
   world.tell(event::TargetChanged{ProgramId{0}, 4});
   world.run_for(20s);
   CHECK(world.ready_workers() == 4);
+  require_lawful(world);
+}
+
+TEST_CASE("a spare takes the place of a dead worker at once, and a new spare is started") {
+  ProgramPlan plan = web(2);
+  plan.config.spares = 1;
+  World world(47, {}, {plan}, {.start_time = 2s});
+  world.start();
+  world.run_for(30s);
+  CHECK(world.spawns() == 3);
+  CHECK(world.ready_workers() == 2);
+  world.murder(*world.supervisor().programs()[0].slots[0].current);
+  world.run_for(10ms);
+  CHECK(world.ready_workers() == 2);
+  world.run_for(30s);
+  CHECK(world.spawns() == 4);
+  std::set<unsigned> instances;
+  for (const auto& [incarnation, worker] : world.supervisor().workers()) {
+    instances.insert(worker.instance);
+  }
+  CHECK(instances == std::set<unsigned>{0, 1, 2});
+  require_lawful(world);
+}
+
+TEST_CASE("a reload renews the spares and uses them") {
+  ProgramPlan plan = web(3);
+  plan.config.spares = 1;
+  World world(53, {}, {plan}, {.start_time = 2s});
+  world.start();
+  world.run_for(30s);
+  const Incarnation before{world.spawns()};
+  (void)world.take_least_ready();
+  world.tell(event::ReloadAsked{});
+  world.run_for(2min);
+  for (const auto& [incarnation, worker] : world.supervisor().workers()) {
+    UNSCOPED_INFO("worker " << incarnation.value << " " << to_string(worker.state) << " spare "
+                            << worker.spare << " slot " << worker.slot.value);
+  }
+  REQUIRE(world.rollouts().size() == 1);
+  CHECK(world.rollouts()[0].succeeded);
+  CHECK(world.take_least_ready() >= 3);
+  CHECK(world.supervisor().workers().size() == 4);
+  CHECK(world.supervisor().workers().begin()->first > before);
   require_lawful(world);
 }

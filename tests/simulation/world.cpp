@@ -126,6 +126,15 @@ void World::perform(const Action& action) {
                          "only ready workers are served connections");
                    }
                  },
+                 [&](const action::Promote& promoted) {
+                   for (auto& [pid, process] : processes_) {
+                     if (process.worker == promoted.worker) {
+                       law(std::exchange(process.parked, false), "only spares are promoted, once");
+                       later(1ms, event::Listening{promoted.worker, true}, pid);
+                       later(2ms, event::SaidReady{promoted.worker}, pid);
+                     }
+                   }
+                 },
                  [&](const action::SignalRemaining& sent) {
                    for (auto& [pid, process] : processes_) {
                      law(sent.signal == signals::term || sent.signal == signals::kill,
@@ -154,7 +163,7 @@ void World::spawn(const action::Spawn& spawn) {
   const Pid pid = *Pid::from(++last_pid_);
   Process process;
   process.worker = spawn.worker;
-  process.alone = spawn.alone;
+  process.parked = spawn.parked;
   process.ignores_term = happens(temper_.ignores_term);
   process.long_connection = happens(temper_.long_connection);
   process.exit_delay = happens(temper_.slow_exit) ? 1500ms : 1ms;
@@ -173,8 +182,10 @@ void World::spawn(const action::Spawn& spawn) {
     return;
   }
   later(start, event::AskedForSocket{spawn.worker}, pid);
-  later(start + 1ms, event::Listening{spawn.worker, true}, pid);
-  later(start + 2ms, event::SaidReady{spawn.worker}, pid);
+  if (!spawn.parked) {
+    later(start + 1ms, event::Listening{spawn.worker, true}, pid);
+    later(start + 2ms, event::SaidReady{spawn.worker}, pid);
+  }
   if (happens(temper_.crashes_later)) {
     die(pid, ExitStatus::killed_by(*Signal::from(11)),
         start + Duration(random_.below(30'000'000'000)));
@@ -251,13 +262,16 @@ void World::check_laws() {
   std::size_t ready = 0;
   for (const Program& program : supervisor_.programs()) {
     std::size_t rising = 0;
+    std::size_t spares = 0;
     std::map<SlotId, unsigned> in_slot;
     for (const auto& [incarnation, worker] : supervisor_.workers()) {
       if (worker.program != program.id) {
         continue;
       }
       ready += worker.is_ready() ? 1 : 0;
-      if (worker.state <= WorkerState::ready) {
+      if (worker.spare) {
+        spares += worker.state == WorkerState::parked ? 1 : 0;
+      } else if (worker.state <= WorkerState::ready) {
         ++rising;
         ++in_slot[worker.slot];
       }
@@ -267,6 +281,7 @@ void World::check_laws() {
     }
     law(rising <= program.target + program.config.surge,
         "never more rising workers than target and surge");
+    law(spares <= program.config.spares, "never more spares than asked for");
     for (const Slot& slot : program.slots) {
       law(in_slot[slot.id] <= (slot.successor ? 2U : 1U),
           "two rising workers in a slot are current and successor");

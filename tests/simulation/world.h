@@ -61,7 +61,7 @@ class World {
  private:
   struct Process {
     Incarnation worker;
-    bool alone = false;
+    bool parked = false;
     bool ignores_term = false;
     bool long_connection = false;
     Duration exit_delay = 1ms;
