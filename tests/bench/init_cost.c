@@ -44,7 +44,6 @@ static int start(int count, char** command) {
 }
 
 static int orphans(int count) {
-  setsid();  // as dumb-init does: else its autogroup (sched(7)) gets more of a busy machine than the others'
   const int64_t began = now();
   for (volatile int i = 0; i < count; i += 16) {
     const pid_t middle = vfork();
@@ -72,7 +71,6 @@ static struct arrival* shared(const char* file) {
 }
 
 static int receive(const char* file) {
-  setsid();
   struct arrival* arrival = shared(file);
   sigset_t all;
   sigfillset(&all);
