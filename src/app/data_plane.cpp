@@ -88,6 +88,11 @@ void DataPlane::forget(Incarnation worker) {
   perform();
 }
 
+void DataPlane::stop_accepting() {
+  primary_.stop_accepting(now());
+  perform();
+}
+
 void DataPlane::close_listeners() {
   primary_.close_listeners();
   perform();
@@ -261,6 +266,15 @@ void DataPlane::perform(const primary_action::LookAtQueues& action) {
   for (const sys::UniqueFd& socket : it->second.sockets) fds.push_back(socket.get());
   const Result<std::vector<bool>> readable = sys::readable(fds);
   primary_.looked(action.listener, readable ? *readable : std::vector<bool>());
+}
+
+void DataPlane::perform(const primary_action::IgnoreNew& action) {
+  const auto it = listeners_.find(action.listener);
+  if (it == listeners_.end()) return;
+  for (const sys::UniqueFd& socket : it->second.sockets) {
+    const Result<void> done = sys::ignore_new_connections(socket.get());
+    if (!done) warn(done.error(), "a connection that arrives just now may be reset");
+  }
 }
 
 void DataPlane::perform(const primary_action::StopListeningTo& action) {

@@ -61,6 +61,9 @@ class DataPlane {
   void forget(Incarnation worker);
   // The event loop's delays of a live worker, if they are measured; nullptr: no such worker.
   const LoopDelay* loop_delay(Incarnation worker) const { return primary_.loop_delay(worker); }
+  // The container stops: what has connected gets to a worker, then the listeners are closed and the
+  // workers disconnected. Who connects later is refused.
+  void stop_accepting();
   // At the very end: waiting connections are reset, paths of pipes removed.
   void close_listeners();
 
@@ -78,6 +81,7 @@ class DataPlane {
   void perform(const primary_action::Unwatch& action);
   void perform(const primary_action::Accept& action);
   void perform(const primary_action::LookAtQueues& action);
+  void perform(const primary_action::IgnoreNew& action);
   void perform(const primary_action::StopListeningTo& action);
   void perform(const primary_action::Tell& action);
   void send(Incarnation to, const std::string& line, int descriptor);

@@ -252,6 +252,7 @@ void Runtime::perform(const Action& action) {
           [this](const action::SetSlots& wanted) {
             data_plane_.set_slots(wanted.program, wanted.slots);
           },
+          [this](const action::StopAccepting&) { data_plane_.stop_accepting(); },
           [this](const action::CloseListeners&) { data_plane_.close_listeners(); },
           [this](const action::SignalRemaining& wanted) {
             sys::signal_everyone_left(wanted.signal, std::nullopt);

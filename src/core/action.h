@@ -53,6 +53,9 @@ struct SetSlots {
   ProgramId program;
   unsigned slots;
 };
+// The container stops: what has connected is still served, who comes from now on is refused. Before
+// the workers are told to disconnect.
+struct StopAccepting {};
 // No more connections: the container ends.
 struct CloseListeners {};
 // To every process that is left in our PID namespace or, if we are not PID 1, below us.
@@ -82,10 +85,10 @@ struct Finish {
 
 }  // namespace action
 
-using Action =
-    std::variant<action::Spawn, action::Promote, action::Disconnect, action::SendSignal,
-                 action::Forget, action::Serve, action::SetSlots, action::CloseListeners,
-                 action::SignalRemaining, action::RolloutEnded, action::Report, action::Finish>;
+using Action = std::variant<action::Spawn, action::Promote, action::Disconnect, action::SendSignal,
+                            action::Forget, action::Serve, action::SetSlots, action::StopAccepting,
+                            action::CloseListeners, action::SignalRemaining, action::RolloutEnded,
+                            action::Report, action::Finish>;
 using Actions = std::vector<Action>;
 
 // The seam towards the world.

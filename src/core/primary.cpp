@@ -79,7 +79,7 @@ void Primary::on(Incarnation id, Worker& worker, const wire::WorkerMessage& mess
 }
 
 void Primary::query(Incarnation id, Worker& worker, const wire::QueryServerAct& asked) {
-  if (worker.draining) return;  // as Node's primary: no answer after `disconnect`
+  if (worker.draining || stopping_) return;  // as Node's primary: no answer after `disconnect`
   if (!std::exchange(worker.asked, true)) act(primary_action::Tell{event::AskedForSocket{id}});
   if (worker.held.size() + worker.withheld.size() >= kMostListens || worker.handles.full()) {
     return distrust(id, worker, "more listens than any program has");
@@ -229,6 +229,7 @@ void Primary::promote(Incarnation id, SlotId slot) {
 }
 
 void Primary::disconnect(Incarnation id) {
+  if (settling_) return settling_->to_disconnect.push_back(id);
   Worker* worker = find(id);
   if (worker == nullptr || std::exchange(worker->draining, true)) return;
   worker->serving = false;
@@ -248,6 +249,7 @@ void Primary::forget(Incarnation id) {
 }
 
 void Primary::set_serving(ProgramId program, std::set<Incarnation> serving) {
+  if (settling_) return;  // those that serve empty the queues
   for (auto& [id, worker] : workers_) {
     if (worker.place.program == program)
       worker.serving = serving.contains(id) && !worker.draining && !worker.ignored;

@@ -20,6 +20,11 @@
 // until they have been empty for a while. A queue that is not empty at two looks in a row belongs
 // to a blocked worker: the kernel is told to pass it by, what waits is given to workers whose queue
 // is empty, and it is pinged; when it answers it is back.
+//
+// When the container stops (stop_accepting), whoever has connected is served: the kernel is told to
+// ignore new clients, workers empty their queues, and only then they are disconnected and our
+// copies of the sockets closed. A client that comes later, or tries again, is refused: it never
+// sends a request that is lost.
 
 #include <cstdint>
 #include <map>
@@ -54,6 +59,11 @@ class Primary {
   static constexpr Duration kLookEvery = 3ms;
   static constexpr unsigned kLooksWhileEmpty = 16;
   static constexpr Duration kFirstPingPatience = 30s;
+  // The queues are looked at so often when the container stops, and until they are empty: at least
+  // twice (a handshake may be under way), at most so often (a worker may be blocked).
+  static constexpr Duration kSettleEvery = 10ms;
+  static constexpr unsigned kFewestSettles = 2;
+  static constexpr unsigned kMostSettles = 30;
 
   struct Program {
     Balance balance = Balance::kernel;
@@ -72,6 +82,7 @@ class Primary {
   void disconnect(Incarnation worker);
   void forget(Incarnation worker);
   void set_serving(ProgramId program, std::set<Incarnation> serving);
+  void stop_accepting(Instant now);  // disconnects wait until the queues are empty
   void close_listeners();
 
   // The answers to actions.
@@ -181,6 +192,10 @@ class Primary {
   unsigned count_free(const Listener& listener, ListenerId id, bool idle_only) const;
   std::optional<Incarnation> next_free(ListenerId id, Listener& listener);
 
+  // primary_stop.cpp
+  void settle(Instant now);
+  bool owes_nothing() const;
+
   // primary_watch.cpp: blocked workers, pings.
   bool minded(ListenerId id, const Listener& listener, std::uint32_t socket) const;
   bool may_look(ListenerId id, const Listener& listener) const;
@@ -202,6 +217,14 @@ class Primary {
   std::map<ConnectionId, Connection> connections_;  // accepted by us, not yet taken by a worker
   std::vector<ConnectionId> homeless_;              // of these, those that no worker could take yet
   std::uint32_t next_listener_ = 1;
+  struct Settling {
+    Instant next;
+    unsigned looks = 0;
+    bool waiting = true;  // at the latest look something waited in a queue
+    std::vector<Incarnation> to_disconnect;
+  };
+  std::optional<Settling> settling_;
+  bool stopping_ = false;
   Instant now_{};  // the latest that we were told
   std::vector<PrimaryAction> actions_;
 };

@@ -96,6 +96,11 @@ struct LookAtQueues {
   ListenerId listener;
 };
 
+// TCP: no client that is not connected yet gets in; those in the queues stay there.
+struct IgnoreNew {
+  ListenerId listener;
+};
+
 // From now on read and drop what this worker says, until it closes: it does not keep to the
 // protocol.
 struct StopListeningTo {
@@ -114,7 +119,7 @@ using PrimaryAction =
                  primary_action::CloseListener, primary_action::Send, primary_action::SendSocket,
                  primary_action::SendConnection, primary_action::DropConnection,
                  primary_action::Steer, primary_action::Watch, primary_action::Unwatch,
-                 primary_action::Accept, primary_action::LookAtQueues,
+                 primary_action::Accept, primary_action::LookAtQueues, primary_action::IgnoreNew,
                  primary_action::StopListeningTo, primary_action::Tell>;
 
 }  // namespace ni

@@ -36,6 +36,7 @@ bool Primary::is_idle(const Worker& worker, ListenerId id) const {
 }
 
 void Primary::looked(ListenerId id, const std::vector<bool>& readable) {
+  if (settling_ && std::ranges::find(readable, true) != readable.end()) settling_->waiting = true;
   const auto it = listeners_.find(id);
   if (it == listeners_.end() || !it->second.next_look) return;
   Listener& listener = it->second;
@@ -137,6 +138,7 @@ std::optional<Instant> Primary::next_deadline() const {
   };
   for (const auto& [id, worker] : workers_) consider(worker_deadline(worker));
   for (const auto& [id, listener] : listeners_) consider(listener.next_look);
+  if (settling_) consider(settling_->next);
   return next;
 }
 
@@ -152,6 +154,7 @@ void Primary::on_deadline(Instant now) {
     act(primary_action::LookAtQueues{id});
   }
   accept_for_free_workers();
+  if (settling_ && settling_->next <= now) settle(now);
 }
 
 const LoopDelay* Primary::loop_delay(Incarnation id) const {

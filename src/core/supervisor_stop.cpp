@@ -51,6 +51,7 @@ void Supervisor::begin_stop(int exit_code, const std::string& why, bool quick, T
 void Supervisor::drain_all(Turn turn) {
   phase_ = Phase::stopping;
   phase_deadline_.reset();
+  turn.out.push_back(action::StopAccepting{});
   for (auto& [incarnation, worker] : workers_) {
     worker.kill_by = std::min(worker.kill_by.value_or(stop_deadline_), stop_deadline_);
     end(worker, EndReason::container_stop, turn);

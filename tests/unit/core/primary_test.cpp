@@ -380,3 +380,65 @@ TEST_CASE("a worker is unresponsive only if it answered before") {
   CHECK(told[0].worker == kFirst);
   CHECK(told[0].silent_for == 5s);
 }
+
+TEST_CASE("at the container's stop workers are disconnected once their queues are empty") {
+  World world;
+  for (const Incarnation worker : {kFirst, kSecond}) {
+    world.start(worker, worker.value - 1);
+    world.listens(worker);
+  }
+  world.serve({kFirst, kSecond});
+  const auto look = [&](bool waiting) {
+    world.now += Primary::kSettleEvery;
+    world.primary.on_deadline(world.now);
+    world.settle();
+    for (const auto& asked : world.take<act::LookAtQueues>()) {
+      world.primary.looked(asked.listener, {waiting, false});
+      world.settle();
+    }
+  };
+  world.primary.stop_accepting(world.now);
+  world.primary.disconnect(kFirst);
+  world.primary.disconnect(kSecond);
+  world.settle();
+  CHECK(world.take<act::IgnoreNew>().size() == 1);
+  world.take<act::Send>();
+
+  for (int i = 0; i < 5; ++i) look(true);
+  CHECK(world.take<act::Send>().empty());
+  CHECK(world.take<act::CloseListener>().empty());
+
+  for (unsigned i = 0; i <= Primary::kFewestSettles; ++i) look(false);
+  CHECK(world.take<act::CloseListener>().size() == 1);
+  const auto sent = world.take<act::Send>();
+  REQUIRE(sent.size() == 2);
+  CHECK(sent[0].line.find("disconnect") != std::string::npos);
+
+  // A queue that never empties does not keep the container from stopping; nobody listens any more.
+  world.start({3}, 0);
+  world.say({3}, query_line(1));
+  CHECK(world.take<act::OpenListener>().size() == 1);  // the first worker's, long ago
+  CHECK_FALSE(world.primary.next_deadline());
+}
+
+TEST_CASE("a queue that does not get empty delays the stop for a moment only") {
+  World world;
+  world.start(kFirst, 0);
+  world.listens(kFirst);
+  world.serve({kFirst});
+  world.take<act::Send>();
+  world.primary.stop_accepting(world.now);
+  world.primary.disconnect(kFirst);
+  world.settle();
+  unsigned looks = 0;
+  while (world.take<act::CloseListener>().empty()) {
+    REQUIRE(++looks < 100);
+    for (const auto& asked : world.take<act::LookAtQueues>()) {
+      world.primary.looked(asked.listener, {true, false});
+    }
+    world.now += Primary::kSettleEvery;
+    world.primary.on_deadline(world.now);
+    world.settle();
+  }
+  CHECK(world.take<act::Send>().size() == 1);
+}
