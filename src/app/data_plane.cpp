@@ -271,10 +271,8 @@ void DataPlane::perform(const primary_action::LookAtQueues& action) {
 void DataPlane::perform(const primary_action::IgnoreNew& action) {
   const auto it = listeners_.find(action.listener);
   if (it == listeners_.end()) return;
-  for (const sys::UniqueFd& socket : it->second.sockets) {
-    const Result<void> done = sys::ignore_new_connections(socket.get());
-    if (!done) warn(done.error(), "a connection that arrives just now may be reset");
-  }
+  const Result<void> done = plug_listen_sockets(it->second);
+  if (!done) warn(done.error(), "a connection that arrives just now may be reset");
 }
 
 void DataPlane::perform(const primary_action::StopListeningTo& action) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace ni::app {
@@ -194,6 +195,26 @@ Result<ListenSockets> open_listen_sockets(const wire::ListenQuery& query, unsign
 
 Result<void> extend_listen_sockets(ListenSockets& group, unsigned count) {
   return add_members(group, count, true);
+}
+
+Result<void> plug_listen_sockets(ListenSockets& group) {
+  const auto last = static_cast<std::uint32_t>(group.sockets.size());
+  if (auto done = add_members(group, last + 1, true); !done) return done;
+  const int fd = group.sockets.back().get();
+  // A second listen(2) changes the backlog. 0: full with one connection.
+  if (auto done = sys::listen(fd, 0); !done) return done;
+  if (auto done = sys::steer_at_random(fd, std::array{last}); !done) return done;
+  sys::SocketAddress to = group.address;
+  const bool any = to.host() == "::" || to.host() == "0.0.0.0";
+  if (any) {
+    const auto port = static_cast<std::uint16_t>(to.port());
+    to = *sys::SocketAddress::ip(group.ipv6_only ? "::1" : "127.0.0.1", port);
+  }
+  NI_TRY(group.plug, sys::make_socket(to.family(), SOCK_STREAM));
+  // Within the machine a handshake is over when connect(2) returns, though it says EINPROGRESS.
+  const Result<void> done = sys::connect(group.plug.get(), to);
+  if (!done && done.error().code != EINPROGRESS) return done;
+  return {};
 }
 
 void close_listen_sockets(ListenSockets& group) {

@@ -21,7 +21,8 @@ struct ListenSockets {
   bool ipv6_only = false;
   int backlog = 0;
   bool tcp = false;
-  std::string path;  // of a pipe: removed by close_listen_sockets; empty: nothing to remove
+  sys::UniqueFd plug;  // of plug_listen_sockets
+  std::string path;    // of a pipe: removed by close_listen_sockets; empty: nothing to remove
 };
 
 // `inherited`: the descriptors that nodeinit was started with and that a program may name by
@@ -34,6 +35,15 @@ Result<ListenSockets> open_listen_sockets(const wire::ListenQuery& query, unsign
 // Brings a group opened with reuse_port to so many sockets. What was added before an error stays.
 Result<void> extend_listen_sockets(ListenSockets& group, unsigned count);
 
+// For a group opened with reuse_port: clients that begin to connect are not answered any more (they
+// try again after a second, or are refused when the group is closed by then); those in the queues,
+// and those which have begun, are as before. A socket of ours joins the group, its queue is filled
+// by one connection of ours, and the kernel is told to give new clients to that socket alone: it
+// drops them, as always when a queue is full (kernel net/ipv4/tcp_input.c tcp_conn_request()). A
+// socket filter would be simpler, but wants CAP_NET_ADMIN since Linux 6.18. Checked on 6.18.
+Result<void> plug_listen_sockets(ListenSockets& group);
+
+// What takes new clients goes last.
 void close_listen_sockets(ListenSockets& group);
 
 }  // namespace ni::app

@@ -22,9 +22,9 @@
 // is empty, and it is pinged; when it answers it is back.
 //
 // When the container stops (stop_accepting), whoever has connected is served: the kernel is told to
-// ignore new clients, workers empty their queues, and only then they are disconnected and our
-// copies of the sockets closed. A client that comes later, or tries again, is refused: it never
-// sends a request that is lost.
+// ignore new clients, workers empty their queues, and only then they are disconnected. When the last
+// has closed its server, ours is closed too. A client that comes later, or tries again, is refused:
+// it never sends a request that is lost.
 
 #include <cstdint>
 #include <map>
@@ -195,6 +195,7 @@ class Primary {
   // primary_stop.cpp
   void settle(Instant now);
   bool owes_nothing() const;
+  void drop_unheld();
 
   // primary_watch.cpp: blocked workers, pings.
   bool minded(ListenerId id, const Listener& listener, std::uint32_t socket) const;

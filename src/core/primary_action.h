@@ -96,7 +96,8 @@ struct LookAtQueues {
   ListenerId listener;
 };
 
-// TCP: no client that is not connected yet gets in; those in the queues stay there.
+// No client that is not connected yet gets in; those in the queues stay there. For a listener of
+// several sockets; a Steer would undo it.
 struct IgnoreNew {
   ListenerId listener;
 };

@@ -116,6 +116,7 @@ bool Primary::accepts(const Worker& worker, ListenerId id, std::uint32_t socket)
 }
 
 void Primary::holders_changed(ProgramId program) {
+  if (stopping_ && !settling_) drop_unheld();
   for (auto& [id, listener] : listeners_) {
     if (listener.program != program || !listener.opened) continue;
     steer(id, listener);
@@ -128,7 +129,7 @@ void Primary::holders_changed(ProgramId program) {
 // Serving workers that are not blocked; if all are, serving ones; before there is one, those that
 // are about to be; else it stays as it was.
 void Primary::steer(ListenerId id, Listener& listener) {
-  if (listener.spread != Spread::socket_per_slot || !listener.opened) return;
+  if (listener.spread != Spread::socket_per_slot || !listener.opened || stopping_) return;
   std::vector<std::uint32_t> named;
   for (const int mercy : {0, 1, 2}) {
     for (const auto& [incarnation, worker] : workers_) {

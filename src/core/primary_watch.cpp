@@ -36,10 +36,15 @@ bool Primary::is_idle(const Worker& worker, ListenerId id) const {
 }
 
 void Primary::looked(ListenerId id, const std::vector<bool>& readable) {
-  if (settling_ && std::ranges::find(readable, true) != readable.end()) settling_->waiting = true;
   const auto it = listeners_.find(id);
-  if (it == listeners_.end() || !it->second.next_look) return;
+  if (it == listeners_.end()) return;
   Listener& listener = it->second;
+  // Beyond its own sockets stands the one that ignores new connections.
+  const auto own = std::span(listener.sockets).size();
+  for (std::size_t i = 0; settling_ && i < std::min(own, readable.size()); ++i) {
+    if (readable[i]) settling_->waiting = true;
+  }
+  if (!listener.next_look) return;
   const auto waits = [&](std::uint32_t socket) {
     return socket < readable.size() && readable[socket];
   };

@@ -91,8 +91,4 @@ Result<void> steer_at_random(int fd, std::span<const std::uint32_t> members);
 // By the client's address, v4 or v6: bucket i of `members` has the member for addresses of hash i.
 Result<void> steer_by_address(int fd, std::span<const std::uint32_t> members);
 
-// On a listening TCP socket: clients that begin to connect are not answered any more (they try again
-// after a second); those which have begun, and those in the queue, are as before.
-Result<void> ignore_new_connections(int fd);
-
 }  // namespace ni::sys

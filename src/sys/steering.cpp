@@ -88,29 +88,4 @@ Result<void> steer_by_address(int fd, std::span<const std::uint32_t> members) {
   return attach(fd, program);
 }
 
-// tcp(7), socket(7) SO_ATTACH_FILTER: for a TCP socket a packet begins with the TCP header (kernel
-// net/ipv4/tcp_ipv4.c, tcp_filter). Connections accepted later inherit the filter, which a SYN alone
-// meets. Checked on 6.18, IPv4 and IPv6.
-Result<void> ignore_new_connections(int fd) {
-  constexpr std::uint32_t kFlagsAt = 13;
-  constexpr std::uint32_t kSyn = 0x02;
-  constexpr std::uint32_t kSynAndAck = 0x12;
-  constexpr std::uint32_t kWholePacket = 0xFFFFFFFF;
-  Program program = {
-      statement(BPF_LD | BPF_B | BPF_ABS, kFlagsAt),
-      statement(BPF_ALU | BPF_AND | BPF_K, kSynAndAck),
-      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, kSyn},
-      statement(BPF_RET | BPF_K, 0),
-      statement(BPF_RET | BPF_K, kWholePacket),
-  };
-  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
-  if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0) {
-    return Error{.operation = "filter",
-                 .subject = "descriptor " + std::to_string(fd),
-                 .code = errno,
-                 .reason = {}};
-  }
-  return {};
-}
-
 }  // namespace ni::sys

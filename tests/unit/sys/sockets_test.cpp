@@ -108,22 +108,6 @@ TEST_CASE("connections go to the members named, in the order of listen, and to t
   CHECK_FALSE(accept(members[0].get())->has_value());
 }
 
-TEST_CASE("a socket that ignores new connections keeps those it has") {
-  int port = 0;
-  const std::vector<UniqueFd> members = group("::", 1, port);
-  const UniqueFd early = client("127.0.0.1", port);
-  REQUIRE(ignore_new_connections(members[0].get()));
-  const UniqueFd late = client("127.0.0.1", port);
-  const UniqueFd late_v6 = client("::1", port);
-  CHECK(lengths(members)[0] == 1);
-  const auto accepted = accept(members[0].get());
-  REQUIRE(accepted);
-  REQUIRE(accepted->has_value());
-  char byte = 'x';
-  CHECK(::send(early.get(), &byte, 1, MSG_NOSIGNAL) == 1);
-  CHECK(::recv((*accepted)->get(), &byte, 1, 0) == 1);
-}
-
 TEST_CASE("clients of one address stay with one member, v4 and v6, and addresses spread") {
   int port = 0;
   const std::vector<UniqueFd> members = group("::", 4, port);
