@@ -271,8 +271,13 @@ void DataPlane::perform(const primary_action::LookAtQueues& action) {
 void DataPlane::perform(const primary_action::IgnoreNew& action) {
   const auto it = listeners_.find(action.listener);
   if (it == listeners_.end()) return;
-  const Result<void> done = plug_listen_sockets(it->second);
-  if (!done) warn(done.error(), "a connection that arrives just now may be reset");
+  Result<std::vector<sys::UniqueFd>> strangers = plug_listen_sockets(it->second);
+  if (!strangers) return warn(strangers.error(), "a client that arrives just now may be reset");
+  for (sys::UniqueFd& stranger : *strangers) {
+    const ConnectionId id{next_connection_++};
+    connections_.emplace(id, std::move(stranger));
+    primary_.connection_arrived({action.listener, 0}, id);
+  }
 }
 
 void DataPlane::perform(const primary_action::StopListeningTo& action) {

@@ -174,6 +174,13 @@ Result<ListenSockets> open_inherited(const wire::ListenQuery& query,
   return group;
 }
 
+sys::SocketAddress within_the_machine(const ListenSockets& group) {
+  const std::string host = group.address.host();
+  if (host != "::" && host != "0.0.0.0") return group.address;
+  return *sys::SocketAddress::ip(group.ipv6_only ? "::1" : "127.0.0.1",
+                                 static_cast<std::uint16_t>(group.address.port()));
+}
+
 }  // namespace
 
 Result<ListenSockets> open_listen_sockets(const wire::ListenQuery& query, unsigned count,
@@ -197,28 +204,41 @@ Result<void> extend_listen_sockets(ListenSockets& group, unsigned count) {
   return add_members(group, count, true);
 }
 
-Result<void> plug_listen_sockets(ListenSockets& group) {
-  const auto last = static_cast<std::uint32_t>(group.sockets.size());
-  if (auto done = add_members(group, last + 1, true); !done) return done;
-  const int fd = group.sockets.back().get();
-  // A second listen(2) changes the backlog. 0: full with one connection.
-  if (auto done = sys::listen(fd, 0); !done) return done;
-  if (auto done = sys::steer_at_random(fd, std::array{last}); !done) return done;
-  sys::SocketAddress to = group.address;
-  const bool any = to.host() == "::" || to.host() == "0.0.0.0";
-  if (any) {
-    const auto port = static_cast<std::uint16_t>(to.port());
-    to = *sys::SocketAddress::ip(group.ipv6_only ? "::1" : "127.0.0.1", port);
+Result<std::vector<sys::UniqueFd>> plug_listen_sockets(ListenSockets& group) {
+  constexpr int kTries = 4;
+  const auto slots = static_cast<std::uint32_t>(group.sockets.size());
+  if (auto done = add_members(group, 2 * slots, true); !done) return std::move(done).error();
+  const sys::SocketAddress to = within_the_machine(group);
+  std::vector<sys::UniqueFd> strangers;
+  for (std::uint32_t member = slots; member < 2 * slots; ++member) {
+    const int fd = group.sockets[member].get();
+    // A second listen(2) changes the backlog. 0: full with one connection.
+    if (auto done = sys::listen(fd, 0); !done) return std::move(done).error();
+    if (auto done = sys::steer_at_random(fd, std::array{member}); !done) {
+      return std::move(done).error();
+    }
+    for (int i = 0; i < kTries; ++i) {
+      NI_TRY(sys::UniqueFd plug, sys::make_socket(to.family(), SOCK_STREAM));
+      // Within the machine a handshake is over when connect(2) returns: then a second one succeeds.
+      if (sys::connect(plug.get(), to) || sys::connect(plug.get(), to)) {
+        group.plugs.push_back(std::move(plug));
+        break;
+      }
+      NI_TRY(std::optional<sys::UniqueFd> stranger, sys::accept(fd));
+      if (stranger) strangers.push_back(std::move(*stranger));
+    }
   }
-  NI_TRY(group.plug, sys::make_socket(to.family(), SOCK_STREAM));
-  // Within the machine a handshake is over when connect(2) returns, though it says EINPROGRESS.
-  const Result<void> done = sys::connect(group.plug.get(), to);
-  if (!done && done.error().code != EINPROGRESS) return done;
-  return {};
+  const int first = group.sockets.front().get();
+  if (auto done = sys::steer_at_random(first, std::array{slots}); !done) {
+    return std::move(done).error();
+  }
+  return strangers;
 }
 
 void close_listen_sockets(ListenSockets& group) {
+  for (sys::UniqueFd& socket : group.sockets) socket = sys::UniqueFd();  // in this order
   group.sockets.clear();
+  group.plugs.clear();
   if (!group.path.empty()) ::unlink(group.path.c_str());
   group.path.clear();
 }

@@ -21,8 +21,8 @@ struct ListenSockets {
   bool ipv6_only = false;
   int backlog = 0;
   bool tcp = false;
-  sys::UniqueFd plug;  // of plug_listen_sockets
-  std::string path;    // of a pipe: removed by close_listen_sockets; empty: nothing to remove
+  std::vector<sys::UniqueFd> plugs;  // of plug_listen_sockets: our ends
+  std::string path;  // of a pipe: removed by close_listen_sockets; empty: nothing to remove
 };
 
 // `inherited`: the descriptors that nodeinit was started with and that a program may name by
@@ -36,14 +36,19 @@ Result<ListenSockets> open_listen_sockets(const wire::ListenQuery& query, unsign
 Result<void> extend_listen_sockets(ListenSockets& group, unsigned count);
 
 // For a group opened with reuse_port: clients that begin to connect are not answered any more (they
-// try again after a second, or are refused when the group is closed by then); those in the queues,
-// and those which have begun, are as before. A socket of ours joins the group, its queue is filled
-// by one connection of ours, and the kernel is told to give new clients to that socket alone: it
-// drops them, as always when a queue is full (kernel net/ipv4/tcp_input.c tcp_conn_request()). A
-// socket filter would be simpler, but wants CAP_NET_ADMIN since Linux 6.18. Checked on 6.18.
-Result<void> plug_listen_sockets(ListenSockets& group);
+// try again after a second, and are refused when the group is closed by then); those in the queues,
+// and those which have begun, are as before. Gives the clients that got in between: they are to be
+// served.
+//
+// Sockets of ours join the group, each with a queue that is filled by one connection of ours, and
+// the kernel is told to give new clients to the first of them: it drops them, as always when a queue
+// is full (kernel net/ipv4/tcp_input.c tcp_conn_request()). As many as there are slots: when a
+// member leaves, the last one takes its index (net/core/sock_reuseport.c), and so the kernel finds
+// a plug until only plugs are left. A socket filter would be simpler, but wants CAP_NET_ADMIN since
+// Linux 6.18. Checked on 6.18.
+Result<std::vector<sys::UniqueFd>> plug_listen_sockets(ListenSockets& group);
 
-// What takes new clients goes last.
+// Plugs go last.
 void close_listen_sockets(ListenSockets& group);
 
 }  // namespace ni::app

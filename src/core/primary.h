@@ -225,6 +225,7 @@ class Primary {
     std::vector<Incarnation> to_disconnect;
   };
   std::optional<Settling> settling_;
+  std::optional<Instant> drop_due_;  // of listeners that no worker holds, while stopping
   bool stopping_ = false;
   Instant now_{};  // the latest that we were told
   std::vector<PrimaryAction> actions_;

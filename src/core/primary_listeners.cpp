@@ -116,7 +116,8 @@ bool Primary::accepts(const Worker& worker, ListenerId id, std::uint32_t socket)
 }
 
 void Primary::holders_changed(ProgramId program) {
-  if (stopping_ && !settling_) drop_unheld();
+  // A worker says `close` a moment before it closes (child.js), and its copy must be gone first.
+  if (stopping_ && !settling_ && !drop_due_) drop_due_ = now_ + kSettleEvery;
   for (auto& [id, listener] : listeners_) {
     if (listener.program != program || !listener.opened) continue;
     steer(id, listener);

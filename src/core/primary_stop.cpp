@@ -27,8 +27,7 @@ void Primary::settle(Instant now) {
     const std::vector<Incarnation> to_disconnect = std::move(settling_->to_disconnect);
     settling_.reset();
     for (const Incarnation id : to_disconnect) disconnect(id);
-    drop_unheld();
-    return;
+    return drop_unheld();
   }
   settling_->waiting = false;
   ++settling_->looks;
@@ -47,6 +46,7 @@ bool Primary::owes_nothing() const {
 // Closed too early, a socket that ignores new clients would leave them to those of workers which
 // are about to close. Other listeners have none: the sooner they refuse the better.
 void Primary::drop_unheld() {
+  drop_due_.reset();
   std::vector<ListenerId> unheld;
   for (const auto& [id, listener] : listeners_) {
     const bool held = std::ranges::any_of(

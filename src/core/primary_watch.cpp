@@ -144,6 +144,7 @@ std::optional<Instant> Primary::next_deadline() const {
   for (const auto& [id, worker] : workers_) consider(worker_deadline(worker));
   for (const auto& [id, listener] : listeners_) consider(listener.next_look);
   if (settling_) consider(settling_->next);
+  consider(drop_due_);
   return next;
 }
 
@@ -160,6 +161,7 @@ void Primary::on_deadline(Instant now) {
   }
   accept_for_free_workers();
   if (settling_ && settling_->next <= now) settle(now);
+  if (drop_due_ && *drop_due_ <= now) drop_unheld();
 }
 
 const LoopDelay* Primary::loop_delay(Incarnation id) const {

@@ -32,11 +32,12 @@ TEST_CASE("a plugged group keeps the connections it has and takes no new ones") 
            *sys::accept_queue_length(group->sockets[1].get());
   };
   REQUIRE(waiting() == 8);
-  const Result<void> done = plug_listen_sockets(*group);
+  const auto done = plug_listen_sockets(*group);
   INFO((done ? "" : to_string(done.error())));
   REQUIRE(done);
   for (int i = 0; i < 8; ++i) clients.push_back(client(host, port));
   CHECK(waiting() == 8);
+  CHECK(done->empty());
   CHECK(*sys::accept_queue_length(group->sockets[2].get()) == 1);  // our own
   int accepted = 0;
   for (const int member : {0, 1}) {
@@ -45,4 +46,8 @@ TEST_CASE("a plugged group keeps the connections it has and takes no new ones") 
     }
   }
   CHECK(accepted == 8);
+  // Nor does a slot's socket get one when others have gone.
+  group->sockets[1] = sys::UniqueFd();
+  for (int i = 0; i < 8; ++i) clients.push_back(client(host, port));
+  CHECK(*sys::accept_queue_length(group->sockets[0].get()) == 0);
 }
