@@ -1,7 +1,7 @@
 #include <cstdio>
 
-#include "app/config_files.h"
 #include "app/ctl.h"
+#include "app/evaluating_files.h"
 #include "app/options.h"
 #include "app/start.h"
 #include "sys/fd.h"
@@ -22,8 +22,9 @@ void print(const std::string& text, std::FILE* stream) {
 int main(int argc, char** argv, char** environment) {
   sys::block_all_signals();
   sys::occupy_standard_descriptors();
-  const app::Invocation invocation = app::read_invocation(
-      app::words_of(argc, argv), app::environment_of_process(), app::ConfigFiles());
+  const Environment variables = app::environment_of_process();
+  const app::Invocation invocation =
+      app::read_invocation(app::words_of(argc, argv), variables, app::EvaluatingFiles(variables));
   print(invocation.output, stdout);
   print(invocation.complaints, stderr);
   switch (invocation.does) {
@@ -34,7 +35,7 @@ int main(int argc, char** argv, char** environment) {
     case app::Invocation::Does::explain:
       return app::explain(invocation);
     case app::Invocation::Does::ctl:
-      return app::run_ctl(invocation.words, invocation.config.control.value_or(""));
+      return app::run_ctl(invocation.words, invocation.config.control.value_or(""), variables);
   }
   return app::kExitUsage;  // not reached: every case returns
 }

@@ -12,7 +12,9 @@
 
 #include "app/control.h"
 #include "app/ctl_view.h"
+#include "app/evaluating_files.h"
 #include "app/options.h"
+#include "app/pm2_compat.h"
 #include "base/text.h"
 #include "sys/clock.h"
 #include "sys/local_sockets.h"
@@ -39,7 +41,7 @@ constexpr std::string_view kHelp =
     "  signal SIGNAL [SLOT]      to every worker, or to one\n"
     "  health [live|ready]       exit code 0 or 1; for HEALTHCHECK and probes\n"
     "  events                    follow what happens\n"
-    "  import-pm2 FILE           print a PM2 ecosystem file as TOML\n\n"
+    "  import-pm2 FILE           print a PM2 ecosystem file as TOML; --env NAME adds env_NAME\n\n"
     "  --program NAME            where several programs run\n"
     "  --control ADDRESS         in place of the setting `control`\n";
 
@@ -283,6 +285,21 @@ Result<void> take_operands(CtlCommand& command, std::string_view verb,
   return {};
 }
 
+int import_pm2(const CtlCommand& command, const Environment& environment) {
+  const Pm2Translation translation =
+      read_pm2_file(command.file, {.environment = command.environment_name, .only = {}},
+                    EvaluatingFiles(environment));
+  const Configured judged = configure({}, {}, translation.file, {});
+  for (const Problem& problem : judged.problems) {
+    (void)complain(to_string(problem));
+  }
+  if (!judged.problems.empty()) {
+    return kExitConfiguration;
+  }
+  print(to_toml(translation));
+  return 0;
+}
+
 bool is_option(std::string_view word) {
   return word.starts_with("--") && word.size() > 2;
 }
@@ -302,8 +319,11 @@ Result<CtlCommand> parse_ctl(std::span<const std::string> words) {
       command.request.quick = true;
     } else if (word == "--help") {
       operands.insert(operands.begin(), "help");
-    } else if ((word == "--program" || word == "--control") && i + 1 < words.size()) {
-      (word == "--program" ? command.request.program : command.control) = words[++i];
+    } else if ((word == "--program" || word == "--control" || word == "--env") &&
+               i + 1 < words.size()) {
+      (word == "--program"   ? command.request.program
+       : word == "--control" ? command.control
+                             : command.environment_name) = words[++i];
     } else {
       return usage("unknown option or missing value: " + printable(word, 40));
     }
@@ -336,7 +356,8 @@ Result<CtlCommand> parse_ctl(std::span<const std::string> words) {
   return taken ? Result<CtlCommand>(std::move(command)) : std::move(taken).error();
 }
 
-int run_ctl(std::span<const std::string> words, const std::string& configured) {
+int run_ctl(std::span<const std::string> words, const std::string& configured,
+            const Environment& environment) {
   const auto command = parse_ctl(words);
   if (!command) {
     (void)complain(command.error().reason + "; nodeinit ctl help lists the verbs");
@@ -347,7 +368,7 @@ int run_ctl(std::span<const std::string> words, const std::string& configured) {
     return 0;
   }
   if (command->show == Show::import_pm2) {
-    return complain("import-pm2 is not built in yet");
+    return import_pm2(*command, environment);
   }
   const std::string setting = command->control.empty() ? configured : command->control;
   if (setting.empty()) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "base/environment.h"
 #include "base/result.h"
 #include "wire/control_protocol.h"
 
@@ -18,13 +19,15 @@ struct CtlCommand {
   Show show = Show::answer;
   wire::ControlRequest request;
   bool json = false;
-  std::string control;  // --control; empty: as configured
-  std::string file;     // import-pm2
+  std::string control;           // --control; empty: as configured
+  std::string file;              // import-pm2
+  std::string environment_name;  // import-pm2 --env
 };
 // Error (code 0): wrong usage, `reason` says what.
 Result<CtlCommand> parse_ctl(std::span<const std::string> words);
 
-// `configured`: the setting `control`, empty when it is off.
-int run_ctl(std::span<const std::string> words, const std::string& configured);
+// `configured`: the setting `control`, empty when it is off. `environment` is node's, for import-pm2.
+int run_ctl(std::span<const std::string> words, const std::string& configured,
+            const Environment& environment);
 
 }  // namespace ni::app

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app/command_line.h"
+#include "app/pm2_compat.h"
 #include "base/text.h"
 #include "core/settings_file.h"
 
@@ -15,6 +16,8 @@ namespace {
 
 using Verb = CommandLine::Verb;
 using Does = Invocation::Does;
+
+constexpr const char* kVersionLine = "nodeinit " NODEINIT_VERSION "\n";
 
 Invocation leave(int exit_code, std::string output, std::string complaints) {
   Invocation invocation;
@@ -125,10 +128,16 @@ Invocation read_invocation(std::span<const std::string> argv, Environment enviro
     return leave(0, help_text(), {});
   }
   if (line.verb == Verb::version) {
-    return leave(0, "nodeinit " NODEINIT_VERSION "\n", {});
+    return leave(0, kVersionLine, {});
   }
+  Pm2Start pm2;
   if (line.verb == Verb::pm2_runtime) {
-    return leave(kExitUsage, {}, "nodeinit: the name pm2-runtime is not understood yet\n");
+    pm2 = read_pm2_command(line.command, files);
+    if (pm2.verb != Pm2Start::Verb::run) {
+      return leave(0, pm2.verb == Pm2Start::Verb::help ? pm2_help_text() : kVersionLine, {});
+    }
+    line.problems = pm2.usage;
+    line.command.clear();
   }
   if (!line.problems.empty()) {
     return wrong_usage(line.problems);
@@ -137,8 +146,15 @@ Invocation read_invocation(std::span<const std::string> argv, Environment enviro
   invocation.environment = std::move(environment);
   invocation.argv.assign(argv.begin(), argv.end());
   invocation.words = line.command;
-  const WrittenFile file =
-      read_config_file(line, invocation.environment, files, invocation.config_path);
+  WrittenFile file;
+  if (line.verb == Verb::pm2_runtime) {
+    file = std::move(pm2.translation.file);
+    invocation.complaints = lines(pm2.translation.remarks);
+    invocation.evaluated_path = std::move(pm2.evaluated_path);
+    invocation.evaluated = std::move(pm2.evaluated);
+  } else {
+    file = read_config_file(line, invocation.environment, files, invocation.config_path);
+  }
   if (line.verb == Verb::ctl) {
     // Only where the control socket is: what is wrong otherwise is not ctl's business.
     invocation.does = Does::ctl;
@@ -146,7 +162,7 @@ Invocation read_invocation(std::span<const std::string> argv, Environment enviro
     return invocation;
   }
   Configured configured = configure(line.settings, invocation.environment, file, line.command);
-  invocation.complaints = lines(configured.warnings);
+  invocation.complaints += lines(configured.warnings);
   if (!configured.problems.empty()) {
     const std::string count = std::to_string(configured.problems.size());
     return leave(kExitConfiguration, {},
@@ -160,7 +176,7 @@ Invocation read_invocation(std::span<const std::string> argv, Environment enviro
   if (line.verb == Verb::check) {
     return leave(0, "nodeinit: the configuration is in order\n", invocation.complaints);
   }
-  if (line.verb == Verb::run && configured.config.programs.empty()) {
+  if (line.verb != Verb::explain && configured.config.programs.empty()) {
     return wrong_usage({{"command line", "no command to run"}});
   }
   invocation.does = line.verb == Verb::explain ? Does::explain : Does::run;

@@ -38,7 +38,10 @@ struct Invocation {
   bool json = false;        // explain
   std::string root;         // explain; empty: the real root
   std::vector<std::string> words;
-  Environment environment;        // as it was given
+  Environment environment;  // as it was given
+  // An ecosystem file of PM2 that node has evaluated, and its value: a reload takes it as it was.
+  std::string evaluated_path;
+  std::string evaluated;
   std::vector<std::string> argv;  // as it was given: a reload judges it again
 };
 

@@ -341,7 +341,8 @@ Result<void> Runtime::reload(std::string_view asked_by) {
     return Error{.operation = "reload", .subject = {}, .code = 0, .reason = std::string(trim(why))};
   };
   const Invocation again =
-      read_invocation(invocation_.argv, invocation_.environment, ConfigFiles());
+      read_invocation(invocation_.argv, invocation_.environment,
+                      ConfigFiles(invocation_.evaluated_path, invocation_.evaluated));
   if (again.does != Invocation::Does::run) {
     return refuse(again.complaints);
   }
