@@ -126,7 +126,14 @@ std::string why_not(const Error& error, const std::string& address) {
 
 // Connected to a nodeinit that may be trusted: PID 1 of our namespace, root's or our own.
 Result<Connection> connect(const std::string& address) {
-  NI_TRY(sys::UniqueFd fd, sys::connect_local(address));
+  auto connected = sys::connect_local(address);
+  // EAGAIN: many others knock at the same time, connect(2) for local sockets.
+  for (const Instant until = sys::now() + kAnswerTime;
+       !connected && connected.error().code == EAGAIN && sys::now() < until;) {
+    (void)::poll(nullptr, 0, 10);
+    connected = sys::connect_local(address);
+  }
+  NI_TRY(sys::UniqueFd fd, std::move(connected));
   NI_TRY(const sys::Peer peer, sys::peer_of(fd.get()));
   if (peer.pid != 1 && peer.user != 0 && peer.user != sys::effective_user()) {
     return Error{.operation = "trust",

@@ -306,8 +306,11 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
     if (code != 0 || !program.exit_code) {
       program.exit_code = code;
     }
-    const bool all_finished = std::ranges::all_of(program.slots, [](const Slot& each) {
-      return !each.wanted || each.state == SlotState::finished;
+    // While the first one is alone the other slots are vacant, and now nobody will fill them.
+    const bool alone = program.stage == Program::Stage::probing;
+    const bool all_finished = std::ranges::all_of(program.slots, [alone](const Slot& each) {
+      return !each.wanted || each.state == SlotState::finished ||
+             (alone && each.state == SlotState::vacant);
     });
     if (all_finished) {
       program_finished(program, *program.exit_code,
