@@ -6,116 +6,19 @@
 
 #include "base/text.h"
 #include "core/command_text.h"
+#include "core/pm2_keys.h"
 
 namespace ni {
 namespace {
 
 using wire::Json;
 
-// Options that a container has no use for, each with what to do in its place. A value of false or
-// null says nothing and gets no remark.
-struct Dropped {
-  std::string_view key;
-  std::string_view reason;
-};
-constexpr std::string_view kLogs =
-    "workers write to stdout and stderr, where the platform collects";
-constexpr std::string_view kTimes = "the platform stamps each line; log = \"json\" adds the time";
-constexpr std::string_view kWatch = "an image does not change; a new one is rolled out";
-constexpr std::string_view kHost = "belongs to a host that is deployed to, not to a container";
-constexpr std::string_view kAgent = "no code is injected into workers; see the setting http";
-constexpr std::array kDropped = {
-    Dropped{"out_file", kLogs},
-    Dropped{"error_file", kLogs},
-    Dropped{"err_file", kLogs},
-    Dropped{"output", kLogs},
-    Dropped{"error", kLogs},
-    Dropped{"log", kLogs},
-    Dropped{"log_file", kLogs},
-    Dropped{"out", kLogs},
-    Dropped{"pid_file", "no file is written"},
-    Dropped{"pid", "no file is written"},
-    Dropped{"merge_logs", kLogs},
-    Dropped{"combine_logs", kLogs},
-    Dropped{"disable_logs", kLogs},
-    Dropped{"log_date_format", kTimes},
-    Dropped{"time", kTimes},
-    Dropped{"watch", kWatch},
-    Dropped{"ignore_watch", kWatch},
-    Dropped{"watch_delay", kWatch},
-    Dropped{"watch_options", kWatch},
-    Dropped{"cron_restart", "max_age replaces workers one by one; a clock belongs to a CronJob"},
-    Dropped{"cron", "max_age replaces workers one by one; a clock belongs to a CronJob"},
-    Dropped{"min_uptime", "restart_limit counts deaths while no worker is ready"},
-    Dropped{"shutdown_with_message", "workers are disconnected and get stop_signal"},
-    Dropped{"kill_retry_time", "SIGKILL is sent once the grace is over"},
-    Dropped{"treekill", "the last signal goes to a worker's whole process group"},
-    Dropped{"instance_var", "workers find NODE_APP_INSTANCE and NODEINIT_SLOT"},
-    Dropped{"increment_var", "add NODEINIT_SLOT to it in the program"},
-    Dropped{"source_map_support", "set NODE_OPTIONS=--enable-source-maps if wanted"},
-    Dropped{"disable_source_map_support", "nothing is injected"},
-    Dropped{"namespace", "name the container"},
-    Dropped{"version", "name the image"},
-    Dropped{"append_env_to_name", "name the container"},
-    Dropped{"name_prefix", "name the container"},
-    Dropped{"filter_env", "set only what is wanted"},
-    Dropped{"vizion", kHost},
-    Dropped{"vizion_running", kHost},
-    Dropped{"post_update", kHost},
-    Dropped{"force", kHost},
-    Dropped{"write", kHost},
-    Dropped{"install_url", kHost},
-    Dropped{"execute_command", kHost},
-    Dropped{"username", kHost},
-    Dropped{"windowsHide", kHost},
-    Dropped{"pmx", kAgent},
-    Dropped{"automation", kAgent},
-    Dropped{"trace", kAgent},
-    Dropped{"v8", kAgent},
-    Dropped{"io", kAgent},
-    Dropped{"deep_monitoring", kAgent},
-    Dropped{"event_loop_inspector", kAgent},
-    Dropped{"autostart", "what the container runs is started"},
-};
-// Mapped below.
-constexpr std::array<std::string_view, 35> kMapped = {"name",
-                                                      "script",
-                                                      "exec",
-                                                      "cmd",
-                                                      "command",
-                                                      "args",
-                                                      "cwd",
-                                                      "interpreter",
-                                                      "exec_interpreter",
-                                                      "node_args",
-                                                      "interpreter_args",
-                                                      "interpreterArgs",
-                                                      "instances",
-                                                      "exec_mode",
-                                                      "env",
-                                                      "autorestart",
-                                                      "max_memory_restart",
-                                                      "stop_exit_codes",
-                                                      "kill_timeout",
-                                                      "kill_signal",
-                                                      "wait_ready",
-                                                      "listen_timeout",
-                                                      "restart_delay",
-                                                      "exp_backoff_restart_delay",
-                                                      "max_restarts",
-                                                      "uid",
-                                                      "gid",
-                                                      "user",
-                                                      "port",
-                                                      "log_type",
-                                                      "nodeArgs",
-                                                      "instance",
-                                                      "env_file",
-                                                      "max_restart",
-                                                      "execMode"};
-
 bool says_nothing(const Json& value) {
   return !value || value.is_null() || value.boolean() == false || value.equals("");
+}
+
+bool has_zero(const std::string& text) {
+  return text.find('\0') != std::string::npos;
 }
 
 // Strings and whole numbers as text.
@@ -167,6 +70,9 @@ class Application {
   WrittenProgram translate() {
     program_.where = where_;
     program_.name = text_of(app_.at("name")).value_or("");
+    if (program_.name.size() > 64 || printable(program_.name) != program_.name) {
+      problem("name", "must be a text of at most 64 visible characters");
+    }
     check_keys();
     map_command();
     map_count();
@@ -188,18 +94,23 @@ class Application {
     const Setting* const setting = find_setting(key);
     auto& settings =
         setting->scope == Setting::Scope::container ? out_.file.top.settings : program_.settings;
+    if (key != "grace") {  // of which the largest is kept at the end
+      std::erase_if(settings, [setting](const Written& w) { return w.setting == setting; });
+    }
     settings.push_back(
         {setting, std::move(text), {Origin::From::file, where_ + ": " + std::string(from)}});
   }
 
   void check_keys() {
-    std::vector<std::string_view> known(kMapped.begin(), kMapped.end());
-    for (const Dropped& dropped : kDropped) {
+    const auto mapped = pm2_mapped_keys();
+    std::vector<std::string_view> known(mapped.begin(), mapped.end());
+    for (const Pm2Dropped& dropped : pm2_dropped_keys()) {
       known.push_back(dropped.key);
     }
     for (const auto& [key, value] : app_.members()) {
-      const auto* const dropped = std::ranges::find(kDropped, key, &Dropped::key);
-      if (dropped != kDropped.end()) {
+      const auto all = pm2_dropped_keys();
+      const auto dropped = std::ranges::find(all, key, &Pm2Dropped::key);
+      if (dropped != all.end()) {
         if (!says_nothing(value)) {
           remark(key, "not needed: " + std::string(dropped->reason));
         }
@@ -255,6 +166,9 @@ class Application {
     }
     command.insert(command.end(), words->begin(), words->end());
     command.insert(command.end(), args->begin(), args->end());
+    if (command.front().empty() || std::ranges::any_of(command, has_zero)) {
+      problem("script", "has a word that no command can have");
+    }
     if (const auto directory = app_.at("cwd").string(); directory && !directory->empty()) {
       set("directory", *directory, "cwd");
     }
@@ -304,7 +218,7 @@ class Application {
         text = *truth ? "true" : "false";
       }
       const bool named = !name.empty() && name.find('=') == std::string::npos;
-      if (!named || (!text && !value.is_null())) {
+      if (!named || has_zero(name) || (text ? has_zero(*text) : !value.is_null())) {
         problem(key, "\"" + printable(name, 60) + "\" must have a text, a number or a boolean");
       } else if (text) {
         program_.environment.emplace_back(name, *text);
@@ -427,45 +341,6 @@ void keep_largest_grace(WrittenProgram& top) {
   }
 }
 
-std::string quoted(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string result = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      result += std::string{'\\', c};
-    } else if (byte < 0x20 || byte == 0x7F) {
-      result += std::string("\\u00") + kHex[byte >> 4U] + kHex[byte & 0xFU];
-    } else {
-      result += c;
-    }
-  }
-  return result + "\"";
-}
-
-void print_program(std::string& text, const WrittenProgram& program) {
-  if (!program.name.empty()) {
-    text += "name = " + quoted(program.name) + "\n";
-  }
-  std::string words;
-  for (const std::string& word : program.command) {
-    words += (words.empty() ? "" : ", ") + quoted(word);
-  }
-  if (!program.command.empty()) {
-    text += "command = [" + words + "]\n";
-  }
-  for (const Written& written : program.settings) {
-    text += std::string(written.setting->key) + " = " + quoted(written.text) + "\n";
-  }
-  std::string variables;
-  for (const auto& [name, value] : program.environment) {
-    variables += (variables.empty() ? "" : ", ") + quoted(name) + " = " + quoted(value);
-  }
-  if (!variables.empty()) {
-    text += "env = { " + variables + " }\n";
-  }
-}
-
 // Of variables given twice (env, env_production) the last counts; TOML allows each key once.
 void merge_environment(WrittenProgram& program) {
   Environment merged;
@@ -484,7 +359,9 @@ Pm2Translation translate_pm2(const Json& ecosystem, const Pm2Choice& choice,
   Pm2Translation translation;
   translation.file.top.where = path;
   if (ecosystem.at("deploy")) {
-    translation.remarks.push_back({path + ": deploy", "not needed: " + std::string(kHost)});
+    translation.remarks.push_back(
+        {path + ": deploy",
+         "not needed: belongs to a host that is deployed to, not to a container"});
   }
   const Json apps = applications(ecosystem);
   std::vector<WrittenProgram> programs;
@@ -515,46 +392,6 @@ Pm2Translation translate_pm2(const Json& ecosystem, const Pm2Choice& choice,
     translation.file.programs = std::move(programs);
   }
   return translation;
-}
-
-std::string without_comments(std::string_view json) {
-  std::string text;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const std::string_view rest = json.substr(i);
-    if (in_string && rest.starts_with('\\') && rest.size() > 1) {
-      text += rest.substr(0, 2);
-      ++i;
-      continue;
-    }
-    if (!in_string && (rest.starts_with("//") || rest.starts_with("/*"))) {
-      const bool line = rest[1] == '/';
-      const auto end = line ? rest.find('\n') : rest.find("*/", 2);
-      if (end == std::string_view::npos) {
-        break;
-      }
-      i += line ? end - 1 : end + 1;
-      text += ' ';
-      continue;
-    }
-    in_string = rest.front() == '"' ? !in_string : in_string;
-    text += rest.front();
-  }
-  return text;
-}
-
-std::string to_toml(const Pm2Translation& translation) {
-  std::string text;
-  for (const Problem& remark : translation.remarks) {
-    text += "# " + to_string(remark) + "\n";
-  }
-  text += text.empty() ? "" : "\n";
-  print_program(text, translation.file.top);
-  for (const WrittenProgram& program : translation.file.programs) {
-    text += "\n[[program]]\n";
-    print_program(text, program);
-  }
-  return text;
 }
 
 }  // namespace ni

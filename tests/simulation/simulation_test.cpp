@@ -162,6 +162,19 @@ TEST_CASE("a program that never listens runs once and gives the container its co
   require_lawful(world);
 }
 
+TEST_CASE(
+    "a program that must not be restarted ends the container while its first worker is alone") {
+  ProgramPlan once = web(4);
+  once.config.restart = RestartMode::never;
+  once.config.restart_was_set = true;
+  World world(1, {}, {once}, {.crashes_at_start = 1});
+  world.start();
+  world.run_for(60s);
+  REQUIRE(world.finished());
+  CHECK(world.spawns() == 1);
+  require_lawful(world);
+}
+
 TEST_CASE("a job may take as long as it wants, whatever the ready timeout") {
   World world(1, {}, {web(4)}, {.never_listens = 1});
   world.start();

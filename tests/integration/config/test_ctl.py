@@ -110,25 +110,25 @@ def test_another_user_is_not_let_in(service):
 
 
 def test_top_draws_in_a_terminal_and_leaves_it_as_it_was(service):
-    master, slave = pty.openpty()
+    screen, slave = pty.openpty()
     top = subprocess.Popen([nodeinit.binary(), "ctl", "top"], stdin=slave, stdout=slave, stderr=slave,
                            env={"NODEINIT_CONTROL": service.address, "TERM": "xterm"})  # fmt: skip
     os.close(slave)
     seen = b""
     deadline = time.monotonic() + 20
     while b"SLOT" not in seen and time.monotonic() < deadline:
-        if select.select([master], [], [], 0.5)[0]:
-            seen += os.read(master, 65536)
+        if select.select([screen], [], [], 0.5)[0]:
+            seen += os.read(screen, 65536)
     assert b"\x1b[?1049h" in seen and b"q: leave" in seen
-    os.write(master, b"q")
-    while select.select([master], [], [], 5)[0]:
+    os.write(screen, b"q")
+    while select.select([screen], [], [], 5)[0]:
         try:
-            seen += os.read(master, 65536)
+            seen += os.read(screen, 65536)
         except OSError:
             break  # the terminal has no other end any more
     assert top.wait(10) == 0
     assert seen.rstrip().endswith(b"\x1b[?25h\x1b[?1049l")
-    os.close(master)
+    os.close(screen)
 
 
 def test_without_a_nodeinit_the_reason_is_told():

@@ -190,3 +190,37 @@ TEST_CASE("any name and any number of words, even none, are survived") {
   const Words pm2 = {"/usr/local/bin/pm2-runtime", "--help"};
   CHECK(read_command_line(pm2).verb == CommandLine::Verb::pm2_runtime);
 }
+
+TEST_CASE(
+    "under the name pm2-runtime its words are understood, and remarks do not stop the start") {
+  const Words argv = {"pm2-runtime", "start", "app.js", "-i", "2",     "--json",
+                      "--web",       "--",    "--port", "80", "--kill"};
+  const Invocation invocation = read_invocation(argv, {}, FakeFiles());
+  REQUIRE(invocation.does == Does::run);
+  const ProgramConfig& program = invocation.config.programs.at(0);
+  CHECK(program.command == Words{"node", "app.js", "--port", "80", "--kill"});
+  CHECK(program.workers.amount == 2);
+  CHECK(program.stop_signal == signals::interrupt);
+  CHECK(invocation.config.log == LogMode::json);
+  CHECK(invocation.complaints ==
+        "nodeinit: --web: not needed: set NODEINIT_HTTP=:9615 for /status and /metrics\n");
+}
+
+TEST_CASE("what the command line says of an application is stronger than the ecosystem file") {
+  FakeFiles files;
+  files.files["eco.config.js"] =
+      R"({"apps":[{"name":"a","script":"a.js","instances":4},{"name":"b","script":"b.js"}]})";
+  const Words both = {"pm2-runtime", "eco.config.js", "-i", "1"};
+  const Invocation invocation = read_invocation(both, {{"NODEINIT_GRACE", "3s"}}, files);
+  REQUIRE(invocation.config.programs.size() == 2);
+  CHECK(invocation.config.programs[0].workers.amount == 1);
+  CHECK(invocation.config.grace == 3s);
+  CHECK(invocation.evaluated_path == "eco.config.js");
+  const Words only = {"pm2-runtime", "eco.config.js", "--only", "b"};
+  CHECK(read_invocation(only, {}, files).config.programs.at(0).name == "b");
+  const Words none = {"pm2-runtime", "eco.config.js", "--only", "c"};
+  CHECK(read_invocation(none, {}, files).exit_code == 78);
+  const Words yaml = {"pm2-runtime", "eco.yml"};
+  CHECK(read_invocation(yaml, {}, files).complaints.find("YAML is not understood") !=
+        std::string::npos);
+}
