@@ -12,8 +12,8 @@
 #include "app/sizing.h"
 #include "base/overloaded.h"
 #include "base/text.h"
-#include "core/launch.h"
 #include "core/last_words.h"
+#include "core/launch.h"
 #include "core/setting_values.h"
 #include "sys/clock.h"
 #include "sys/reap.h"
@@ -105,14 +105,19 @@ Result<int> Runtime::run() {
                     [this](const Resources& now) { return prepare(invocation_, now); });
   }
   started_at_ = sys::now();
+  if (auto opened = open_http(); !opened) {
+    return std::move(opened).error();  // asked for, and a probe would wait for it in vain
+  }
   supervisor_.start(started_at_, actions_);
   for (const Action& action : std::exchange(actions_, {})) {
     perform(action);
   }
   while (!exit_code_) {
     uv_run(loop_, UV_RUN_ONCE);
+    ++wake_ups_;
   }
   control_.reset();
+  http_.reset();
   limits_.reset();
   signals_.reset();
   hooks_.reset();
@@ -123,6 +128,7 @@ Result<int> Runtime::run() {
 // ---- the turn
 
 void Runtime::turn() {
+  was_ready_ = was_ready_ || supervisor_.is_ready();
   follow_limits();
   while (!exit_code_) {
     if (events_.empty()) {
@@ -259,6 +265,9 @@ void Runtime::perform(const Action& action) {
             children_may_have_ended_ = true;
           },
           [this](const action::RolloutEnded& ended) {
+            rollouts_.resize(std::max<std::size_t>(rollouts_.size(), ended.program.value + 1));
+            ProgramFigures& figures = rollouts_[ended.program.value];
+            ++(ended.succeeded ? figures.rollouts_succeeded : figures.rollouts_failed);
             if (control_) {
               control_->rollout_ended(ended.program, ended.succeeded, ended.reason);
             }

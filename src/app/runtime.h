@@ -14,6 +14,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -25,11 +26,13 @@
 #include "app/log.h"
 #include "app/options.h"
 #include "app/prepare.h"
+#include "core/metrics.h"
 #include "core/oom.h"
 #include "core/resources.h"
 #include "core/signal_policy.h"
 #include "core/status.h"
 #include "core/supervisor.h"
+#include "loop/http_server.h"
 #include "loop/log_pump.h"
 #include "loop/poll.h"
 #include "loop/turn_hooks.h"
@@ -74,6 +77,13 @@ class Runtime final : public Host {
   void spawn(const action::Spawn& spawn);
   void report(const action::Report& report);
   void open_control();
+  // runtime_http.cpp
+  Result<void> open_http();
+  wire::HttpResponse answer(const wire::HttpRequest& request);
+  std::string metrics(wire::MetricsFormat format);
+  std::map<Incarnation, WorkerUsage> worker_usage();
+  OwnFigures own_figures() const;
+  LogFigures log_figures() const;
   Launcher& launcher_of(ProgramId program) { return launchers_[program.value]; }
 
   uv_loop_t* loop_;
@@ -91,7 +101,13 @@ class Runtime final : public Host {
   sys::UniqueFd signal_fd_;
   std::unique_ptr<loop::Poll> signals_;
   std::unique_ptr<loop::TurnHooks> hooks_;
-  std::unique_ptr<Control> control_;  // null: off, or nobody can listen there
+  std::unique_ptr<Control> control_;        // null: off, or nobody can listen there
+  std::unique_ptr<loop::HttpServer> http_;  // null: off
+  std::vector<ProgramFigures> rollouts_;    // by ProgramId; grows with the first that ends
+  std::map<Incarnation, Bytes> proportional_;
+  Incarnation last_measured_;
+  std::uint64_t wake_ups_ = 0;
+  bool was_ready_ = false;
   Instant started_at_;
   std::optional<LimitFollower> limits_;  // unless NODEINIT_RESIZE=off
   std::string oom_counter_;

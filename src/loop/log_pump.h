@@ -85,6 +85,8 @@ class LogPump {
   // A line of nodeinit's own, to stderr. False: too many wait already, this one is refused.
   bool write_own(std::string_view line) { return err_outlet().write_own(line); }
 
+  bool inherits() const { return settings_.inherit; }
+
   // Nothing that was read waits to be written.
   bool idle() const;
   // For the very end, when all workers are reaped: takes what is left in the pipes and blocks until

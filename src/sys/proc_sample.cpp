@@ -30,10 +30,7 @@ Error malformed(const std::string& path) {
   return Error{.operation = "parse", .subject = path, .code = 0, .reason = "malformed"};
 }
 
-}  // namespace
-
-Result<ProcSample> sample_process(Pid pid) {
-  const std::string path = path_of(pid, "stat");
+Result<ProcSample> sample_at(const std::string& path) {
   NI_TRY(const std::string text, read_file(path));
   // proc(5): the second field is a name in parentheses that may hold anything, blanks and ')' too.
   const std::size_t name_end = text.rfind(')');
@@ -53,20 +50,7 @@ Result<ProcSample> sample_process(Pid pid) {
                     .threads = static_cast<std::uint32_t>(field(20))};
 }
 
-Result<Bytes> proportional_memory(Pid pid) {
-  const std::string path = path_of(pid, "smaps_rollup");
-  NI_TRY(const std::string text, read_file(path));
-  for (const std::string_view line : split(text, '\n')) {
-    if (!line.starts_with("Pss:")) continue;
-    const auto words = split_words(line);
-    const auto kilobytes = words.size() > 1 ? parse_number<std::uint64_t>(words[1]) : std::nullopt;
-    if (kilobytes) return Bytes{*kilobytes * kKiB};
-  }
-  return malformed(path);
-}
-
-Result<std::uint32_t> count_descriptors(Pid pid) {
-  const std::string path = path_of(pid, "fd");
+Result<std::uint32_t> count_at(const std::string& path) {
   struct stat about {};
   // Linux 6.2, proc: "report open files as size in stat() for /proc/pid/fd". Older ones say 0.
   if (stat(path.c_str(), &about) == 0 && about.st_size > 0) {
@@ -81,6 +65,36 @@ Result<std::uint32_t> count_descriptors(Pid pid) {
     count += entry->d_name[0] == '.' ? 0 : 1;
   }
   return count;
+}
+
+}  // namespace
+
+Result<ProcSample> sample_process(Pid pid) {
+  return sample_at(path_of(pid, "stat"));
+}
+
+Result<ProcSample> sample_self() {
+  return sample_at("/proc/self/stat");
+}
+
+Result<std::uint32_t> count_descriptors(Pid pid) {
+  return count_at(path_of(pid, "fd"));
+}
+
+Result<std::uint32_t> count_own_descriptors() {
+  return count_at("/proc/self/fd");
+}
+
+Result<Bytes> proportional_memory(Pid pid) {
+  const std::string path = path_of(pid, "smaps_rollup");
+  NI_TRY(const std::string text, read_file(path));
+  for (const std::string_view line : split(text, '\n')) {
+    if (!line.starts_with("Pss:")) continue;
+    const auto words = split_words(line);
+    const auto kilobytes = words.size() > 1 ? parse_number<std::uint64_t>(words[1]) : std::nullopt;
+    if (kilobytes) return Bytes{*kilobytes * kKiB};
+  }
+  return malformed(path);
 }
 
 }  // namespace ni::sys

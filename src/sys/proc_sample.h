@@ -17,6 +17,7 @@ struct ProcSample {
   std::uint32_t threads = 0;
 };
 Result<ProcSample> sample_process(Pid pid);
+Result<ProcSample> sample_self();
 
 // Its share of the memory: pages that several processes have are divided among them (smaps_rollup).
 // Costs time with the size of the process, a millisecond for each 100 MB or so. Error EACCES:
@@ -25,5 +26,6 @@ Result<Bytes> proportional_memory(Pid pid);
 
 // How many descriptors it has open. Error EACCES as above.
 Result<std::uint32_t> count_descriptors(Pid pid);
+Result<std::uint32_t> count_own_descriptors();
 
 }  // namespace ni::sys

@@ -1,0 +1,149 @@
+// What the runtime answers over HTTP (NODEINIT_HTTP): probes, status and metrics.
+
+#include <unistd.h>
+
+#include "app/container_figures.h"
+#include "app/runtime.h"
+#include "base/assert.h"
+#include "sys/clock.h"
+#include "sys/proc_sample.h"
+
+namespace ni::app {
+namespace {
+
+// smaps_rollup costs milliseconds for a large worker: so much time an answer may take for it, the rest is from before.
+constexpr Duration kProportionalTime = 2ms;
+
+wire::HttpResponse yes_or_no(bool yes, std::string_view yes_word, std::string_view no_word) {
+  return {.status = yes ? 200 : 503, .body = std::string(yes ? yes_word : no_word) + "\n"};
+}
+
+template <class T>
+std::optional<T> known(Result<T> result) {
+  return result ? std::optional<T>(*std::move(result)) : std::nullopt;
+}
+
+}  // namespace
+
+Result<void> Runtime::open_http() {
+  if (!config_.http) {
+    return {};
+  }
+  NI_TRY(http_,
+         loop::HttpServer::listen(loop_, *config_.http, [this](const wire::HttpRequest& request) {
+           return answer(request);
+         }));
+  log_.info("http", "probes, status and metrics at http://" + http_->address());
+  return {};
+}
+
+wire::HttpResponse Runtime::answer(const wire::HttpRequest& request) {
+  const Phase phase = supervisor_.phase();
+  if (request.path == "/livez") {
+    return yes_or_no(phase != Phase::stopped, "live", "stopped");
+  }
+  if (request.path == "/readyz") {
+    return yes_or_no(supervisor_.is_ready(), "ready", to_string(phase));
+  }
+  if (request.path == "/startupz") {
+    return yes_or_no(was_ready_, "started", to_string(phase));
+  }
+  if (request.path == "/status") {
+    return {.content_type = "application/json", .body = to_json(status()).text() + "\n"};
+  }
+  if (request.path == "/metrics") {
+    const wire::MetricsFormat format = wire::choose_format(request.accept);
+    return {.content_type = std::string(wire::content_type(format)), .body = metrics(format)};
+  }
+  if (request.path == "/") {
+    return {.body = "nodeinit: /livez /readyz /startupz /status /metrics\n"};
+  }
+  return {.status = 404, .body = "not found\n"};
+}
+
+std::map<Incarnation, WorkerUsage> Runtime::worker_usage() {
+  std::map<Incarnation, WorkerUsage> usage;
+  const Instant start = sys::now();
+  for (const auto& [incarnation, worker] : supervisor_.workers()) {
+    if (!worker.pid) {
+      continue;
+    }
+    WorkerUsage& of = usage[incarnation];
+    if (const auto sample = sys::sample_process(*worker.pid)) {
+      of.cpu_user = sample->cpu_user;
+      of.cpu_system = sample->cpu_system;
+      of.resident = sample->resident;
+    }
+    of.descriptors = known(sys::count_descriptors(*worker.pid));
+    of.loop_delay = data_plane_.loop_delay(incarnation);
+  }
+  // The worker after the one that was last measured goes first: each has its turn.
+  auto next = usage.upper_bound(last_measured_);
+  for (std::size_t i = 0; i < usage.size() && sys::now() - start < kProportionalTime; ++i) {
+    if (next == usage.end()) {
+      next = usage.begin();
+    }
+    last_measured_ = next->first;
+    const auto memory = known(sys::proportional_memory(*supervisor_.workers().at(next->first).pid));
+    if (memory) {
+      proportional_[next->first] = *memory;
+    }
+    ++next;
+  }
+  std::erase_if(proportional_, [&](const auto& entry) { return !usage.contains(entry.first); });
+  for (const auto& [incarnation, memory] : proportional_) {
+    usage[incarnation].proportional = memory;
+  }
+  return usage;
+}
+
+OwnFigures Runtime::own_figures() const {
+  OwnFigures own{.version = NODEINIT_VERSION,
+                 .uptime = sys::now() - started_at_,
+                 .wake_ups = wake_ups_,
+                 .assertion_failures = assertion_failures(),
+                 .http_requests = http_->counters().requests,
+                 .http_refused = http_->counters().refused,
+                 .http_evicted = http_->counters().evicted};
+  // As PID 1 we are below what Pid can name; "self" serves as well.
+  if (const auto sample = sys::sample_self()) {
+    own.cpu = sample->cpu_user + sample->cpu_system;
+    own.resident = sample->resident;
+  }
+  own.descriptors = known(sys::count_own_descriptors());
+  return own;
+}
+
+LogFigures Runtime::log_figures() const {
+  const loop::LogCounters counters = pump_.counters();
+  LogFigures figures{.lines_split = counters.lines_split,
+                     .lines_dropped = counters.lines_dropped,
+                     .bytes_dropped = counters.bytes_dropped,
+                     .bytes_lost = counters.bytes_lost,
+                     .waits = counters.waits,
+                     .own_messages_lost = log_.lost()};
+  if (!pump_.inherits()) {
+    figures.streams = {{"stdout", counters.streams[0].lines, counters.streams[0].bytes},
+                       {"stderr", counters.streams[1].lines, counters.streams[1].bytes}};
+  }
+  return figures;
+}
+
+std::string Runtime::metrics(wire::MetricsFormat format) {
+  MetricsInput input{.supervisor = supervisor_,
+                     .now = sys::now(),
+                     .workers = worker_usage(),
+                     .programs = rollouts_,
+                     .container = container_figures(resources_),
+                     .logs = log_figures(),
+                     .own = own_figures()};
+  input.programs.resize(plans_.size());
+  for (std::size_t i = 0; i < plans_.size(); ++i) {
+    if (plans_[i].heap) {
+      input.programs[i].heap = Bytes{plans_[i].heap->old_space_mib * kMiB};
+    }
+  }
+  return render_metrics(input, format);
+}
+
+}  // namespace ni::app

@@ -1,0 +1,100 @@
+"""NODEINIT_HTTP: probes, status and metrics of a running service, and clients that mean no good."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from support import node, nodeinit
+
+SERVICE = "require('http').createServer((q, s) => s.end('ok')).listen(process.env.PORT)"
+OPEN_METRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A service of two workers with its HTTP port, ready."""
+    script = tmp_path / "server.js"
+    script.write_text(SERVICE)
+    web = nodeinit.free_port()
+    port = nodeinit.free_port()
+    env = {"PORT": port, "NODEINIT_WORKERS": 2, "NODEINIT_LOG": "lines", "SECRET": "hunter2",
+           "NODEINIT_HTTP": f"127.0.0.1:{web}", "NODEINIT_STOP_DELAY": "1500ms"}  # fmt: skip
+    with nodeinit.start([node.path(22), str(script)], env=env) as pid1:
+        pid1.wait_port(web)
+        pid1.wait_for(lambda: get(web, "/status")[2].count('"ready"') >= 3, what="two ready workers")
+        yield pid1, web
+
+
+def get(port, path, accept=None):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept": accept} if accept else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers["Content-Type"], error.read().decode()
+
+
+def test_probes_tell_the_life_of_the_container(site):
+    pid1, web = site
+    assert [get(web, path)[0] for path in ("/livez", "/readyz", "/startupz")] == [200, 200, 200]
+    assert get(web, "/nothing")[0] == 404
+    pid1.send(signal.SIGTERM)
+    pid1.wait_for(lambda: get(web, "/readyz")[0] == 503, what="not ready once it is to stop")
+    assert [get(web, path)[0] for path in ("/livez", "/startupz")] == [200, 200]
+    assert pid1.wait() == 0
+
+
+def test_status_is_json_and_shows_no_secret(site):
+    _, web = site
+    code, kind, body = get(web, "/status")
+    assert (code, kind) == (200, "application/json")
+    assert len(json.loads(body)["programs"][0]["slots"]) == 2
+    assert "hunter2" not in body + get(web, "/metrics")[2]
+
+
+def test_metrics_in_both_formats(site):
+    _, web = site
+    code, kind, text = get(web, "/metrics")
+    assert code == 200 and kind.startswith("text/plain; version=0.0.4")
+    samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert samples["nodeinit_ready"] == "1"
+    assert samples['nodeinit_slot_state{program="node",slot="0",state="ready"}'] == "1"
+    assert float(samples['nodeinit_worker_resident_memory_bytes{program="node",slot="1"}']) > 10e6
+    code, kind, text = get(web, "/metrics", OPEN_METRICS)
+    assert kind.startswith("application/openmetrics-text") and text.endswith("# EOF\n")
+    assert "# TYPE nodeinit_worker_restarts counter\n" in text
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="Debian's package prometheus is not installed")
+def test_promtool_finds_nothing_to_say(site):
+    _, web = site
+    checked = subprocess.run(["promtool", "check", "metrics"], input=get(web, "/metrics")[2],
+                             capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert checked.returncode == 0 and not checked.stdout + checked.stderr, checked.stdout + checked.stderr
+
+
+def test_silent_clients_keep_no_probe_out_and_a_flood_delays_nothing(site):
+    pid1, web = site
+    silent = []
+    for _ in range(150):
+        client = socket.create_connection(("127.0.0.1", web), timeout=5)
+        client.sendall(b"GET /livez HTTP/1.1\r\nX: ")
+        silent.append(client)
+    longest = 0.0
+    for _ in range(50):
+        start = time.monotonic()
+        assert get(web, "/livez")[0] == 200
+        longest = max(longest, time.monotonic() - start)
+    assert longest < 2, f"a probe took {longest:.3f} s"
+    worker = pid1.workers()[0].pid
+    pid1.ctl("signal", "KILL", "0")
+    pid1.wait_for(lambda: worker not in {w.pid for w in pid1.workers()} and len(pid1.workers()) == 2,
+                  what="a replaced worker in the flood")  # fmt: skip
+    for client in silent:
+        client.close()
