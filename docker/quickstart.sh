@@ -154,4 +154,4 @@ unshare_pid=''
 wait "${clients[@]}" || true
 echo "   exit code of the container: $code"
 
-say "done: build/nodeinit is the one file to copy into an image (docker/Dockerfile.example)"
+say "done: build/nodeinit is the one file to copy into an image (Dockerfile.example)"

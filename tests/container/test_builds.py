@@ -55,7 +55,7 @@ def _load_node(engine, folder):
 def test_both_dockerfiles_build_and_the_example_runs(builder):
     builder.build(TOP, TOP / "docker/Dockerfile", "localhost/nodeinit:test", {"BASE": "localhost/debian:bookworm"})
     assert builder.run("localhost/nodeinit:test", "--version").out.startswith("nodeinit ")
-    builder.build(TOP / "docker/example", TOP / "docker/Dockerfile.example", "localhost/example:test",
+    builder.build(TOP / "docker/example", TOP / "Dockerfile.example", "localhost/example:test",
                   {"NODE_IMAGE": "localhost/node:22", "NODEINIT_IMAGE": "localhost/nodeinit:test"})  # fmt: skip
     port = nodeinit.free_port()
     container = builder.start("localhost/example:test", flags=[

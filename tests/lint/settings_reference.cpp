@@ -1,7 +1,7 @@
 // The reference of the settings, made from the one table:
 //
-//   settings_reference --check README.md docs/nodeinit.8    are they what the table says?
-//   settings_reference --write README.md docs/nodeinit.8    make them so
+//   settings_reference --check README.md docker/nodeinit.8    are they what the table says?
+//   settings_reference --write README.md docker/nodeinit.8    make them so
 //
 // In README.md the text between the two markers is ours; the manual page is ours altogether.
 
