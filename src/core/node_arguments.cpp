@@ -13,14 +13,15 @@ c._getServer=function(o,q,f){p.ref();return g.call(this,o,q,function(...a){p.unr
 
 // `r.shouldKeepAlive = false` is how node lib/_http_server.js itself ends a connection after its response. The
 // listener stands before Node's own, so that server.close() finds closeIdleConnections replaced.
-constexpr std::string_view kDrain =
-    R"js(import c from'node:cluster';import h from'node:http';import t from'node:https';
+// Nothing is imported but cluster, which a worker has loaded anyway: https alone costs 20 ms of start. What has
+// closeIdleConnections is a server of HTTP/1.
+constexpr std::string_view kDrain = R"js(import c from'node:cluster';
 const g=c._getServer,a=new Set;
-if(c.isWorker&&g){c._getServer=function(o,...r){if(o instanceof h.Server||o instanceof t.Server)a.add(o);return g.call(this,o,...r)};
+if(c.isWorker&&g){c._getServer=function(o,...r){if(o&&o.closeIdleConnections)a.add(o);return g.call(this,o,...r)};
 process.prependListener('internalMessage',m=>{if(m&&m.cmd==='NODE_CLUSTER'&&m.act==='disconnect')for(const s of a){
 const e=s.closeIdleConnections;
 s.prependListener('request',(q,r)=>{r.shouldKeepAlive=false});
-if(e){s.closeIdleConnections=()=>{};setTimeout(()=>{e.call(s);setInterval(()=>e.call(s),100).unref()},2000).unref()}}})}
+s.closeIdleConnections=()=>{};setTimeout(()=>{e.call(s);setInterval(()=>e.call(s),100).unref()},2000).unref()}})}
 )js";
 
 // As the path of a data: URL, for which a blank or a line's end would be dropped, '?' and '#' end
