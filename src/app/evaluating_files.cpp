@@ -1,5 +1,6 @@
 #include "app/evaluating_files.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -81,7 +82,7 @@ Result<std::string> EvaluatingFiles::read(std::string_view path) const {
   const sys::StringArray argv({"node", "-e", std::string(kProgram), std::string(path)});
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment_) {
-    variables.push_back(name + "=" + value);
+    variables.push_back(fmt::format("{}={}", name, value));
   }
   const sys::StringArray environment(std::move(variables));
   const std::array descriptors = {sys::DescriptorMapping{.from = pipe.write_end.get(), .to = 1}};

@@ -1,7 +1,5 @@
 #include "app/runtime.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -57,10 +55,10 @@ DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Pl
 
 }  // namespace
 
-Runtime::Runtime(uv_loop_t* loop, const Invocation& invocation, Resources resources,
-                 Prepared prepared, Log& log)
+Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Prepared prepared,
+                 Log& log)
     : loop_(loop),
-      invocation_(invocation),
+      invocation_(std::move(invocation)),
       config_(std::move(prepared.config)),
       resources_(std::move(resources)),
       plans_(std::move(prepared.plans)),

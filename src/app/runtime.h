@@ -43,8 +43,7 @@ namespace ni::app {
 class Runtime final : public Host {
  public:
   // A reload judges `invocation` again.
-  Runtime(uv_loop_t* loop, const Invocation& invocation, Resources resources, Prepared prepared,
-          Log& log);
+  Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Prepared prepared, Log& log);
   ~Runtime() override;
 
   // Until the container ends; its exit code. Error: the loop could not be set up.

@@ -148,7 +148,7 @@ class Resolution {
     const bool starts = name != "next" || (launch_.argv.size() > 1 && launch_.argv[1] == "start");
     if (!starts || !contains(kServers, name)) return finish(fmt::format("{} is not node", name));
     for (const std::string& folder : launch_.path) {
-      const std::string path = folder + '/' + name;
+      const std::string path = fmt::format("{}/{}", folder, name);
       const Result<std::string> text = files_.read(path);
       if (!text) continue;
       const std::string_view first = first_line(*text);

@@ -248,7 +248,7 @@ void Primary::forget(Incarnation id) {
   holders_changed(program);
 }
 
-void Primary::set_serving(ProgramId program, std::set<Incarnation> serving) {
+void Primary::set_serving(ProgramId program, const std::set<Incarnation>& serving) {
   if (settling_) return;  // those that serve empty the queues
   for (auto& [id, worker] : workers_) {
     if (worker.place.program == program)

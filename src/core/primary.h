@@ -81,7 +81,7 @@ class Primary {
   void promote(Incarnation worker, SlotId slot);
   void disconnect(Incarnation worker);
   void forget(Incarnation worker);
-  void set_serving(ProgramId program, std::set<Incarnation> serving);
+  void set_serving(ProgramId program, const std::set<Incarnation>& serving);
   void stop_accepting(Instant now);  // disconnects wait until the queues are empty
   void close_listeners();
 

@@ -1,6 +1,7 @@
 #include "core/resize.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -28,8 +29,8 @@ bool same_outcome(const Plan& one, const Plan& other) {
 
 }  // namespace
 
-Resize::Resize(const Plan& running, ResizePolicy policy)
-    : policy_(policy), running_(running), stable_for_(policy.stable_for) {}
+Resize::Resize(Plan running, ResizePolicy policy)
+    : policy_(policy), running_(std::move(running)), stable_for_(policy.stable_for) {}
 
 Resize::Need Resize::need_of(const Plan& plan) const {
   const bool less_memory = plan.memory && running_.memory && *plan.memory < *running_.memory;

@@ -36,7 +36,7 @@ struct ResizeDecision {
 class Resize {
  public:
   // `running`: the plan the workers were started by.
-  explicit Resize(const Plan& running, ResizePolicy policy = {});
+  explicit Resize(Plan running, ResizePolicy policy = {});
 
   // What the limits give now. Often the same.
   void observe(const Plan& plan, Instant now);

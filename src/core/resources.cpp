@@ -162,7 +162,7 @@ void Survey::read_cpuset() {
                          : std::array<std::string, 2>{"cpuset.cpus.effective", "cpuset.cpus"};
   for (const auto& directory : place.levels) {
     for (const auto& name : names) {
-      const std::string path = directory + "/" + name;
+      const std::string path = fmt::format("{}/{}", directory, name);
       const auto text = read(Controller::cpuset, path);
       if (!text || trim(*text).empty()) {
         continue;  // v2: an empty cpuset.cpus takes what the level above has

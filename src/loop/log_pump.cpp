@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -213,7 +212,7 @@ void LogPump::take(Stream& stream, std::string_view read) {
   if (stream.kept.size() <= kFront) {
     const std::size_t front = stream.kept.size();
     char* const start = buffer_.get() + kFront - front;
-    std::memcpy(start, stream.kept.data(), front);
+    std::ranges::copy(stream.kept, start);
     pass(stream, {start, front + read.size()});
     return;
   }
