@@ -4,9 +4,7 @@
 // number has its reason.
 //
 //   by CPU     max(1, floor(cpus), ceil(cpus / 1.2))         fewest workers that can use the CPUs:
-//   one Node worker with its
-//                                                            helper threads uses up to about 1.2
-//                                                            CPUs
+//                                                            one with its helper threads uses 1.2
 //   by memory  max(1, floor((memory - reserve) / 128 MiB))   reserve: the larger of 32 MiB and 5 %
 //   workers    the smaller of both; what the user says explicitly wins
 //
