@@ -47,7 +47,47 @@ std::vector<std::string> joined(const Environment& environment) {
   return result;
 }
 
+std::vector<sys::DescriptorMapping> mappings_of(WorkerOutput output) {
+  std::vector<sys::DescriptorMapping> descriptors;
+  if (output.out >= 0) {
+    descriptors.push_back({.from = output.out, .to = 1});
+  }
+  if (output.err >= 0) {
+    descriptors.push_back({.from = output.err, .to = 2});
+  }
+  return descriptors;
+}
+
 }  // namespace
+
+Environment environment_for(const ProgramConfig& config, const Environment& own) {
+  Environment environment;
+  for (const auto& [name, value] : own) {
+    if (!is_channel_variable(name)) {
+      environment.emplace_back(name, value);
+    }
+  }
+  for (const auto& [name, value] : config.environment) {
+    set_variable(environment, name, value);
+  }
+  return environment;
+}
+
+Result<sys::SpawnResult> start_hook(const std::vector<std::string>& command,
+                                    const ProgramConfig& top_level, const Environment& own,
+                                    WorkerOutput output) {
+  std::optional<UserIds> user;
+  if (top_level.user) {
+    NI_TRY(user, resolve_user(*top_level.user, ConfigFiles()));
+  }
+  const sys::StringArray argv(command);
+  const sys::StringArray variables(joined(environment_for(top_level, own)));
+  return sys::spawn({.argv = argv.get(),
+                     .environment = variables.get(),
+                     .directory = top_level.directory ? top_level.directory->c_str() : nullptr,
+                     .descriptors = mappings_of(output),
+                     .user = user ? &*user : nullptr});
+}
 
 Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& launch,
                                    const Plan& plan, const Environment& environment) {
@@ -58,14 +98,7 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& la
   if (config.user) {
     NI_TRY(launcher.user_, resolve_user(*config.user, ConfigFiles()));
   }
-  for (const auto& [name, value] : environment) {
-    if (!is_channel_variable(name)) {
-      launcher.environment_.emplace_back(name, value);
-    }
-  }
-  for (const auto& [name, value] : config.environment) {
-    set_variable(launcher.environment_, name, value);
-  }
+  launcher.environment_ = environment_for(config, environment);
   apply_heap(plan, launcher.argv_, launcher.environment_);
   launcher.first_argv_ = launcher.argv_;
   if (launch.node && config.preload) {
@@ -92,13 +125,8 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel,
   set_variable(environment, "NODEINIT_SLOT", std::to_string(spawn.instance));
   set_variable(environment, "NODEINIT_SLOTS", std::to_string(spawn.slots));
 
-  std::vector<sys::DescriptorMapping> descriptors = {{.from = channel, .to = channel_fd}};
-  if (output.out >= 0) {
-    descriptors.push_back({.from = output.out, .to = 1});
-  }
-  if (output.err >= 0) {
-    descriptors.push_back({.from = output.err, .to = 2});
-  }
+  std::vector<sys::DescriptorMapping> descriptors = mappings_of(output);
+  descriptors.push_back({.from = channel, .to = channel_fd});
   const sys::StringArray argv(spawn.alone ? first_argv_ : argv_);
   const sys::StringArray variables(joined(environment));
   return sys::spawn({.argv = argv.get(),

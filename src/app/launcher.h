@@ -22,10 +22,18 @@ struct WorkerOutput {
   int err = -1;
 };
 
+// What a process of `config` finds in its environment; `own` is nodeinit's.
+Environment environment_for(const ProgramConfig& config, const Environment& own);
+
+// A command of the container itself: with the directory, user and environment of the top level, in
+// a process group of its own. Error: a user that the image does not know.
+Result<sys::SpawnResult> start_hook(const std::vector<std::string>& command,
+                                    const ProgramConfig& top_level, const Environment& own,
+                                    WorkerOutput output);
+
 class Launcher {
  public:
-  // `environment` is nodeinit's own. Errors: a user that the image does not know, an environment file that cannot be
-  // read.
+  // `environment` is nodeinit's own. Error: a user that the image does not know.
   static Result<Launcher> prepare(const ProgramConfig& config, const Launch& launch,
                                   const Plan& plan, const Environment& environment);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <utility>
 
 #include "app/command_line.h"
@@ -43,6 +44,55 @@ Invocation wrong_usage(const std::vector<Problem>& problems) {
   return leave(
       kExitUsage, {},
       lines(problems) + "nodeinit: nothing was started; nodeinit --help shows the options\n");
+}
+
+// Where `env_file` of the program was said; of the top level when it did not say it itself.
+std::string env_file_origin(const Configured& configured, std::size_t program) {
+  const auto said_in = [](const std::vector<Chosen>& rows) {
+    const auto row = std::ranges::find_if(
+        rows, [](const Chosen& each) { return each.setting->key == "env_file"; });
+    return row == rows.end() ? std::string() : row->origin.where;
+  };
+  const std::string own =
+      program < configured.programs.size() ? said_in(configured.programs[program]) : "";
+  return own.empty() ? said_in(configured.top) : own;
+}
+
+// Adds what the programs' environment files say to what the configuration itself says, which is
+// stronger. `unreadable` gets what cannot be read, `problems` what is written wrongly there.
+void add_environment_files(Configured& configured, const FileReader& files,
+                           std::vector<Problem>& unreadable, std::vector<Problem>& problems) {
+  std::map<std::string, Environment> known;
+  const auto add = [&](ProgramConfig& program, const std::string& origin) {
+    if (!program.environment_file) {
+      return;
+    }
+    const std::string& path = *program.environment_file;
+    const auto [entry, is_new] = known.try_emplace(path);
+    if (is_new) {
+      if (const auto text = files.read(path)) {
+        entry->second = read_environment_file(*text, path, problems);
+      } else {
+        unreadable.push_back({origin, to_string(text.error())});
+      }
+    }
+    for (const auto& [name, value] : entry->second) {
+      if (!find_variable(program.environment, name)) {
+        program.environment.emplace_back(name, value);
+      }
+    }
+  };
+  add(configured.config.top_level, env_file_origin(configured, configured.programs.size()));
+  for (std::size_t i = 0; i < configured.config.programs.size(); ++i) {
+    add(configured.config.programs[i], env_file_origin(configured, i));
+  }
+}
+
+Invocation wrong_configuration(const std::string& warnings, const std::vector<Problem>& problems) {
+  const std::string count = std::to_string(problems.size());
+  return leave(kExitConfiguration, {},
+               warnings + lines(problems) + "nodeinit: nothing was started: " + count +
+                   (problems.size() == 1 ? " problem\n" : " problems\n"));
 }
 
 // The file named by --config or NODEINIT_CONFIG, which must be there, or the usual one, which need
@@ -163,15 +213,19 @@ Invocation read_invocation(std::span<const std::string> argv, Environment enviro
   }
   Configured configured = configure(line.settings, invocation.environment, file, line.command);
   invocation.complaints += lines(configured.warnings);
-  if (!configured.problems.empty()) {
-    const std::string count = std::to_string(configured.problems.size());
-    return leave(kExitConfiguration, {},
-                 invocation.complaints + lines(configured.problems) +
-                     "nodeinit: nothing was started: " + count +
-                     (configured.problems.size() == 1 ? " problem\n" : " problems\n"));
-  }
-  if (line.verb == Verb::print_config) {
+  if (line.verb == Verb::print_config && configured.problems.empty()) {
     return leave(0, show_configuration(configured), invocation.complaints);
+  }
+  // A file of secrets may be there only in the running container: --check and --explain go on.
+  std::vector<Problem> unreadable;
+  add_environment_files(configured, files, unreadable, configured.problems);
+  if (line.verb == Verb::check || line.verb == Verb::explain) {
+    invocation.complaints += lines(unreadable);
+  } else {
+    configured.problems.insert(configured.problems.end(), unreadable.begin(), unreadable.end());
+  }
+  if (!configured.problems.empty()) {
+    return wrong_configuration(invocation.complaints, configured.problems);
   }
   if (line.verb == Verb::check) {
     return leave(0, "nodeinit: the configuration is in order\n", invocation.complaints);
@@ -184,7 +238,7 @@ Invocation read_invocation(std::span<const std::string> argv, Environment enviro
   invocation.root = line.root.value_or("");
   invocation.config = std::move(configured.config);
   if (line.verb == Verb::explain && invocation.config.programs.empty()) {
-    invocation.config.programs.push_back(std::move(configured.defaults));
+    invocation.config.programs.push_back(invocation.config.top_level);
   }
   return invocation;
 }

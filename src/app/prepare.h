@@ -31,7 +31,7 @@ struct Prepared {
 // be read. False: prepare() says.
 bool is_plainly_single(const Invocation& invocation);
 
-// Errors: a user that the image does not know, an environment file that cannot be read.
+// Error: a user that the image does not know.
 Result<Prepared> prepare(const Invocation& invocation, const Resources& resources);
 
 }  // namespace ni::app

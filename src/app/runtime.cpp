@@ -66,7 +66,10 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Pr
       log_(log),
       pump_(loop, log_settings(config_, plans_),
             [&log](wire::LogStream stream, int error) { tell_trouble(log, stream, error); }),
-      supervisor_({.grace = config_.grace, .stop_delay = config_.stop_delay},
+      supervisor_({.grace = config_.grace,
+                   .stop_delay = config_.stop_delay,
+                   .pre_start = !config_.pre_start.empty(),
+                   .post_stop = !config_.post_stop.empty()},
                   program_plans(config_, plans_, launchers_),
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
       data_plane_(loop, data_plane_settings(config_, plans_, log),
@@ -218,16 +221,18 @@ void Runtime::reap() {
   }
 }
 
-// Of a worker that was just reaped; nothing of any other process.
+// Of a worker or hook that was just reaped; nothing of any other process.
 std::string Runtime::take_last_words(Pid pid) {
   const auto& workers = supervisor_.workers();
   const auto worker = std::ranges::find_if(
       workers, [&](const auto& entry) { return entry.second.pid == std::optional(pid); });
-  if (worker == workers.end()) {
+  const bool is_hook = supervisor_.hook_pid() == std::optional(pid);
+  if (worker == workers.end() && !is_hook) {
     return {};
   }
-  pump_.closed(worker->first);
-  return telling_line(pump_.last_words(worker->first));
+  const Incarnation process = is_hook ? hook_ : worker->first;
+  pump_.closed(process);
+  return telling_line(pump_.last_words(process));
 }
 
 // ---- actions
@@ -236,6 +241,7 @@ void Runtime::perform(const Action& action) {
   std::visit(
       Overloaded{
           [this](const action::Spawn& wanted) { spawn(wanted); },
+          [this](const action::RunHook& wanted) { run_hook(wanted); },
           [this](const action::Promote& wanted) {
             data_plane_.promote(wanted.worker, wanted.slot);
           },
@@ -315,6 +321,31 @@ void Runtime::spawn(const action::Spawn& wanted) {
   }
 }
 
+void Runtime::run_hook(const action::RunHook& wanted) {
+  const bool before = wanted.hook == Hook::pre_start;
+  auto ends = pump_.open(wanted.process, before ? "pre_start" : "post_stop", SlotId{});
+  if (!ends) {
+    ends = loop::LogPump::Ends{};  // its output passes as it is
+  }
+  const auto started =
+      start_hook(before ? config_.pre_start : config_.post_stop, config_.top_level,
+                 invocation_.environment, {.out = ends->out.get(), .err = ends->err.get()});
+  ends = loop::LogPump::Ends{};
+  if (const auto* pid = started ? std::get_if<Pid>(&*started) : nullptr) {
+    pump_.set_pid(wanted.process, *pid);
+    hook_ = wanted.process;
+    post(event::Spawned{.worker = wanted.process, .pid = *pid});
+    return;
+  }
+  children_may_have_ended_ = true;
+  pump_.closed(wanted.process);
+  const auto* failure = started ? std::get_if<sys::SpawnFailure>(&*started) : nullptr;
+  post(event::SpawnFailed{
+      .worker = wanted.process,
+      .exit_code = failure != nullptr ? failure->exit_code : kExitConfiguration,
+      .reason = failure != nullptr ? failure->message : to_string(started.error())});
+}
+
 void Runtime::report(const action::Report& report) {
   if (control_) {
     control_->tell(show_value(report.level), report.event, report.message);
@@ -361,6 +392,7 @@ Result<void> Runtime::reload(std::string_view asked_by) {
     return refuse(to_string(prepared.error()));
   }
   config_.programs = std::move(prepared->config.programs);
+  config_.top_level = std::move(prepared->config.top_level);
   plans_ = std::move(prepared->plans);
   launchers_ = std::move(prepared->launchers);
   for (std::size_t i = 0; i < config_.programs.size(); ++i) {

@@ -74,6 +74,7 @@ class Runtime final : public Host {
   std::optional<std::uint64_t> oom_kills() const;
   std::string take_last_words(Pid pid);
   void spawn(const action::Spawn& spawn);
+  void run_hook(const action::RunHook& wanted);
   void report(const action::Report& report);
   void open_control();
   // runtime_http.cpp
@@ -105,6 +106,7 @@ class Runtime final : public Host {
   std::vector<ProgramFigures> rollouts_;    // by ProgramId; grows with the first that ends
   std::map<Incarnation, Bytes> proportional_;
   Incarnation last_measured_;
+  Incarnation hook_;  // the last hook that was started
   std::uint64_t wake_ups_ = 0;
   bool was_ready_ = false;
   Instant started_at_;

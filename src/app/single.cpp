@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <variant>
@@ -21,6 +23,8 @@ namespace {
 
 // Those who are left when the worker ended late in the grace get so much time at least.
 constexpr Duration kShortestFarewell = 1s;
+// post_stop gets so long, however late it is.
+constexpr Duration kShortestConclusion = 2s;
 constexpr Duration kBeforeContinue = 500ms;
 // After SIGKILL only a process stuck in the kernel is still there; it is not waited for any longer.
 constexpr Duration kAfterKill = 2s;
@@ -37,11 +41,16 @@ class Attendance {
  public:
   Attendance(const SingleRequest& request, Pid worker) : request_(request), worker_(worker) {}
 
-  // Until the worker has ended.
-  ExitStatus attend() {
+  // Until the worker has ended; after `deadline` it is killed.
+  ExitStatus attend(std::optional<Instant> deadline = {}) {
     for (;;) {
-      const sys::ReceivedSignal received = sys::wait_for_signal();
-      act_on(received);
+      if (deadline && *deadline <= sys::now()) {
+        (void)sys::send_signal_to_group(worker_, signals::kill);  // ESRCH: it has just ended
+        deadline = sys::now() + kBetweenKills;
+      }
+      if (const auto received = next_signal(deadline)) {
+        act_on(*received);
+      }
       // Not only after CHLD: in a flood of signals with lower numbers it would never get its turn.
       if (!reap_all()) {
         return status_.value_or(kUnknownStatus);
@@ -52,13 +61,24 @@ class Attendance {
     }
   }
 
+  bool was_asked_to_stop() const { return asked_to_stop_.has_value(); }
+
+  // What remains of the grace when we were asked to stop within it; else all of it counts from now.
+  Instant end_of_grace(Duration at_least) const {
+    const Instant now = sys::now();
+    if (asked_to_stop_ && now - *asked_to_stop_ < request_.grace) {
+      return std::max(*asked_to_stop_ + request_.grace, now + at_least);
+    }
+    return now + std::max(request_.grace, at_least);
+  }
+
   // Ends everybody who is left, within the bound.
   void say_farewell() {
     if (!reap_all()) {
       return;
     }
     sys::signal_everyone_left(signals::term, worker_);
-    const Instant deadline = farewell_deadline();
+    const Instant deadline = end_of_grace(kShortestFarewell);
     Instant until = std::min(deadline, sys::now() + kBeforeContinue);
     bool asked_again = false;
     for (Instant now = sys::now(); now < deadline; now = sys::now()) {
@@ -85,6 +105,10 @@ class Attendance {
   }
 
  private:
+  static std::optional<sys::ReceivedSignal> next_signal(std::optional<Instant> deadline) {
+    return deadline ? sys::wait_for_signal(*deadline - sys::now()) : sys::wait_for_signal();
+  }
+
   void act_on(const sys::ReceivedSignal& received) {
     if (received.is_about_us()) {
       return;
@@ -120,15 +144,6 @@ class Attendance {
     }
   }
 
-  // What remains of the grace when we were asked to stop within it; else all of it counts from now.
-  Instant farewell_deadline() const {
-    const Instant now = sys::now();
-    if (asked_to_stop_ && now - *asked_to_stop_ < request_.grace) {
-      return std::max(*asked_to_stop_ + request_.grace, now + kShortestFarewell);
-    }
-    return now + request_.grace;
-  }
-
   void kill_everyone() {
     const Instant end = sys::now() + kAfterKill;
     do {
@@ -156,10 +171,39 @@ sys::UniqueFd leave_working_directory() {
   return where;
 }
 
+// Runs a hook to its end; its exit code. `deadline`: it is killed then.
+int run_hook(const SingleRequest& request, std::string_view name, const char* const* argv,
+             int directory, std::optional<Instant> deadline, bool& asked_to_stop) {
+  Log log(request.log_level, request.log_format);
+  const sys::SpawnResult spawned = sys::spawn({.argv = argv,
+                                               .environment = request.environment,
+                                               .directory_fd = directory,
+                                               .directory = request.directory,
+                                               .user = request.user});
+  if (const auto* failure = std::get_if<sys::SpawnFailure>(&spawned)) {
+    log.error("hook_ended", fmt::format("{}: could not be started: {}", name, failure->message));
+    return failure->exit_code;
+  }
+  Attendance attendance(request, std::get<Pid>(spawned));
+  const ExitStatus status = attendance.attend(deadline);
+  asked_to_stop = attendance.was_asked_to_stop();
+  if (!status.success()) {
+    log.error("hook_ended", fmt::format("{}: ended ({})", name, to_string(status)));
+  }
+  return status.as_exit_code();
+}
+
 }  // namespace
 
 int run_single(const SingleRequest& request) {
   sys::adopt_orphans();
+  bool asked_to_stop = false;
+  if (request.pre_start != nullptr) {
+    const int code = run_hook(request, "pre_start", request.pre_start, -1, {}, asked_to_stop);
+    if (code != 0 || asked_to_stop) {
+      return code;
+    }
+  }
   auto terminal = sys::ForegroundTerminal::find();
   sys::UniqueFd directory = leave_working_directory();
   const sys::SpawnResult spawned = sys::spawn({.argv = request.argv,
@@ -181,14 +225,24 @@ int run_single(const SingleRequest& request) {
     return failure->exit_code;
   }
   (void)!::chdir("/");  // where it was not done before; nothing depends on it
-  directory.reset();
-  sys::close_from(3);  // the reader of an inherited pipe sees its end when the worker closes it
+  if (request.post_stop == nullptr) {
+    directory.reset();
+  } else if (directory && directory.get() != 3) {  // post_stop is run there
+    directory = sys::UniqueFd(::dup3(directory.release(), 3, O_CLOEXEC));
+  }
+  sys::close_from(
+      directory ? 4 : 3);  // the reader of an inherited pipe sees its end when the worker closes it
   Attendance attendance(request, std::get<Pid>(spawned));
   const ExitStatus status = attendance.attend();
   if (terminal) {
     terminal->take_back();
   }
   attendance.say_farewell();
+  if (request.post_stop != nullptr) {
+    // Its failure is told and changes nothing: what the container was there for is done.
+    (void)run_hook(request, "post_stop", request.post_stop, directory.get(),
+                   attendance.end_of_grace(kShortestConclusion), asked_to_stop);
+  }
   return status.as_exit_code();
 }
 

@@ -4,8 +4,8 @@
 // every orphan reaped. No event loop: at rest one sigwaitinfo(2) without a timeout, no descriptor
 // but 0–2, the working directory /.
 //
-//   spawn → attend (pass signals on, reap) → the worker is gone → TERM to all who are left → they
-//   leave, or the grace is over and they are killed → the worker's exit code
+//   (pre_start) → spawn → attend (pass signals on, reap) → the worker is gone → TERM to all who are
+//   left → they leave, or the grace is over and they are killed → (post_stop) → the worker's exit code
 
 #include <span>
 
@@ -18,6 +18,10 @@ namespace ni::app {
 // A parameter: what it points to is borrowed for the call.
 struct SingleRequest {
   const char* const* argv;
+  // Run before it and after it, in the same surroundings but not in the terminal's foreground;
+  // nullptr: nothing. When pre_start fails, that is the end.
+  const char* const* pre_start = nullptr;
+  const char* const* post_stop = nullptr;
   const char* const* environment;
   const char* directory = nullptr;
   const UserIds* user = nullptr;

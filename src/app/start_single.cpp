@@ -75,7 +75,11 @@ int start_single(const Invocation& invocation, const char* const* argv,
   if (!program.environment.empty()) {
     environment = own_environment.emplace(merged(environment, program.environment)).get();
   }
+  const sys::StringArray pre_start(config.pre_start);
+  const sys::StringArray post_stop(config.post_stop);
   return run_single({.argv = command,
+                     .pre_start = config.pre_start.empty() ? nullptr : pre_start.get(),
+                     .post_stop = config.post_stop.empty() ? nullptr : post_stop.get(),
                      .environment = environment,
                      .directory = program.directory ? program.directory->c_str() : nullptr,
                      .user = user ? &*user : nullptr,

@@ -24,6 +24,12 @@ struct Spawn {
   bool alone;         // the first of its program: whether it is a server is not known yet
   bool parked;        // a spare: its questions for sockets are not answered until Promote
 };
+// A command of the container itself and not of a program, run once. It has an incarnation like a
+// worker, is answered by event::Spawned or event::SpawnFailed and ends in event::Exited.
+struct RunHook {
+  Incarnation process;
+  Hook hook;
+};
 struct Promote {
   Incarnation worker;
   SlotId slot;
@@ -85,10 +91,10 @@ struct Finish {
 
 }  // namespace action
 
-using Action = std::variant<action::Spawn, action::Promote, action::Disconnect, action::SendSignal,
-                            action::Forget, action::Serve, action::SetSlots, action::StopAccepting,
-                            action::CloseListeners, action::SignalRemaining, action::RolloutEnded,
-                            action::Report, action::Finish>;
+using Action = std::variant<action::Spawn, action::RunHook, action::Promote, action::Disconnect,
+                            action::SendSignal, action::Forget, action::Serve, action::SetSlots,
+                            action::StopAccepting, action::CloseListeners, action::SignalRemaining,
+                            action::RolloutEnded, action::Report, action::Finish>;
 using Actions = std::vector<Action>;
 
 // The seam towards the world.

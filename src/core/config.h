@@ -99,6 +99,9 @@ struct ProgramConfig {
   std::optional<std::string> user;  // "uid[:gid]" or a name of the passwd file
 };
 
+// Commands that are run once, for the whole container.
+enum class Hook : std::uint8_t { pre_start, post_stop };
+
 struct Config {
   Mode mode = Mode::automatic;
   Duration grace = 8s;  // 28 s in Kubernetes; from SIGTERM to the last SIGKILL
@@ -114,9 +117,10 @@ struct Config {
   std::vector<SignalRule> signals;
   // "auto": /dev/termination-log if present; a path; nullopt: off
   std::optional<std::string> termination_log = "auto";
-  std::vector<std::string>
-      pre_start;  // argv run once before the first worker; its failure ends the container
-  std::vector<std::string> post_stop;   // argv run once after the last worker
+  std::vector<std::string> pre_start;  // argv; its failure ends the container. Empty: none
+  std::vector<std::string> post_stop;  // argv; empty: none
+  // What is said for all programs: hooks run with its directory, user and environment.
+  ProgramConfig top_level;
   std::vector<ProgramConfig> programs;  // at least one after validation
 };
 

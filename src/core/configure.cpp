@@ -195,7 +195,7 @@ Configured configure(const std::vector<Written>& options, const Environment& env
   }
 
   program.environment = file.top.environment;
-  result.defaults = program;
+  result.config.top_level = program;
   if (!file.programs.empty()) {
     if (!command.empty()) {
       result.problems.push_back({"command line", "a command here and [[program]] in " +

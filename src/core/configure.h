@@ -10,10 +10,9 @@
 // Several programs in one container:
 // - CPUs and memory: core/shares.h states how they are shared out.
 // - The end: when an essential program (`essential`, on by default) has ended for good, i.e. by
-// itself under a
-//   policy that does not restart it, or by reaching its restart limit, all others are stopped and
-//   the container ends with its code. One that is not essential leaves the others running. When
-//   none runs any more, the container ends with the code of the last.
+//   itself under a policy that does not restart it, or by reaching its restart limit, all others
+//   are stopped and the container ends with its code. One that is not essential leaves the others
+//   running. When none runs any more, the container ends with the code of the last.
 
 #include <cstdint>
 #include <string>
@@ -79,7 +78,6 @@ struct Chosen {
 
 struct Configured {
   Config config;
-  ProgramConfig defaults;   // what the top level says for any program; no command
   std::vector<Chosen> top;  // the table's rows, without those only for [[program]]
   std::vector<std::vector<Chosen>> programs;  // only what each [[program]] set itself
   std::vector<Problem> problems;              // not empty: config must not be used

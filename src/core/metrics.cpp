@@ -118,8 +118,8 @@ class Writer {
 
   void phases() {
     out_.family("nodeinit_phase", MetricType::gauge, "1 for the phase that nodeinit is in.");
-    for (auto phase : {Phase::booting, Phase::running, Phase::lingering, Phase::stopping,
-                       Phase::sweeping, Phase::stopped}) {
+    for (auto phase : {Phase::booting, Phase::preparing, Phase::running, Phase::lingering,
+                       Phase::stopping, Phase::sweeping, Phase::concluding, Phase::stopped}) {
       out_.sample({{"phase", to_string(phase)}}, phase == in_.supervisor.phase() ? 1 : 0);
     }
     single("nodeinit_ready", MetricType::gauge, "Whether traffic should come here (/readyz).",

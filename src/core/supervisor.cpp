@@ -11,6 +11,8 @@ std::string_view to_string(Phase phase) {
   switch (phase) {
     case Phase::booting:
       return "booting";
+    case Phase::preparing:
+      return "preparing";
     case Phase::running:
       return "running";
     case Phase::lingering:
@@ -19,6 +21,8 @@ std::string_view to_string(Phase phase) {
       return "stopping";
     case Phase::sweeping:
       return "sweeping";
+    case Phase::concluding:
+      return "concluding";
     case Phase::stopped:
       return "stopped";
   }
@@ -43,9 +47,11 @@ void Supervisor::start(Instant now, Actions& actions) {
   if (!NI_ASSERT(phase_ == Phase::booting)) {
     return;
   }
-  phase_ = Phase::running;
-  for (Program& program : programs_) {
-    set_target(program, program.target, turn);
+  if (settings_.pre_start) {
+    phase_ = Phase::preparing;
+    run_hook(Hook::pre_start, turn);
+  } else {
+    start_programs(turn);
   }
   settle(turn);
 }
@@ -67,8 +73,9 @@ void Supervisor::settle(Turn turn) {
       worker_deadline(worker, turn);
     }
   }
+  hook_deadline(turn);
   for (Program& program : programs_) {
-    if (!is_stopping() && program.stage != Program::Stage::finished) {
+    if (phase_ == Phase::running && program.stage != Program::Stage::finished) {
       fill_vacancies(program, turn);
       advance_replacements(program, turn);
       fill_spares(program, turn);
@@ -91,7 +98,10 @@ std::optional<Instant> Supervisor::next_deadline() const {
       consider(*worker.deadline);
     }
   }
-  if (!is_stopping()) {
+  if (hook_ && hook_->deadline) {
+    consider(*hook_->deadline);
+  }
+  if (phase_ == Phase::running) {
     for (const Program& program : programs_) {
       for (const Slot& slot : program.slots) {
         if (slot.state == SlotState::backing_off && slot.wanted) {
@@ -121,6 +131,9 @@ void Supervisor::reconfigure(ProgramId program, const ProgramConfig& config) {
 // ---- events: what a worker says
 
 void Supervisor::handle(const event::Spawned& event, Turn turn) {
+  if (hook_ && hook_->process == event.worker) {
+    hook_started(event.pid, turn);
+  }
   Worker* worker = find(event.worker);
   if (worker == nullptr) {
     return;
@@ -134,6 +147,9 @@ void Supervisor::handle(const event::Spawned& event, Turn turn) {
 }
 
 void Supervisor::handle(const event::SpawnFailed& event, Turn turn) {
+  if (hook_ && hook_->process == event.worker) {
+    hook_ended(ExitStatus::exited(event.exit_code), event.reason, turn);
+  }
   if (const Worker* worker = find(event.worker)) {
     const Worker gone = *worker;
     workers_.erase(event.worker);
@@ -244,6 +260,10 @@ void Supervisor::handle(const event::OverMemory& event, Turn turn) {
 }
 
 void Supervisor::handle(const event::Exited& event, Turn turn) {
+  if (hook_ && hook_->pid == event.pid) {
+    hook_ended(event.status, event.last_words, turn);
+    return;
+  }
   const auto found = std::ranges::find_if(
       workers_, [&](const auto& entry) { return entry.second.pid == event.pid; });
   if (found == workers_.end()) {
@@ -281,16 +301,16 @@ void Supervisor::handle(const event::ForwardSignal& event, Turn turn) {
 void Supervisor::handle(const event::DeadlineReached& /*event*/, Turn /*turn*/) {}
 
 void Supervisor::handle(const event::TargetChanged& event, Turn turn) {
-  if (event.program.value < programs_.size() && !is_stopping()) {
-    set_target(programs_[event.program.value], event.workers, turn);
+  if (event.program.value < programs_.size()) {
+    change_target(programs_[event.program.value], event.workers, turn);
   }
 }
 
 void Supervisor::handle(const event::ScaleBy& event, Turn turn) {
-  if (event.program.value < programs_.size() && !is_stopping()) {
+  if (event.program.value < programs_.size()) {
     Program& program = programs_[event.program.value];
     const long wanted = static_cast<long>(program.target) + event.workers;
-    set_target(program, static_cast<unsigned>(std::max(wanted, 1L)), turn);
+    change_target(program, static_cast<unsigned>(std::max(wanted, 1L)), turn);
   }
 }
 
@@ -309,7 +329,7 @@ void Supervisor::handle(const event::ReloadAsked& /*event*/, Turn turn) {
 }
 
 void Supervisor::handle(const event::RestartAsked& event, Turn turn) {
-  if (event.program.value >= programs_.size() || is_stopping()) {
+  if (event.program.value >= programs_.size() || phase_ != Phase::running) {
     return;
   }
   Program& program = programs_[event.program.value];

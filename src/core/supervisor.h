@@ -4,11 +4,12 @@
 // no process; the same events at the same times give the same actions for ever (tests/simulation
 // lives on that).
 //
-//   booting → running → (lingering) → stopping → sweeping → stopped
+//   booting → (preparing) → running → (lingering) → stopping → sweeping → (concluding) → stopped
 //
-// lingering: NODEINIT_STOP_DELAY, still serving, readiness already false. stopping: workers drain,
-// get SIGTERM, SIGKILL, all within the grace. sweeping: what others left behind (orphans, daemons)
-// is asked to end, then made to.
+// preparing: the pre_start hook runs, no worker does. lingering: NODEINIT_STOP_DELAY, still
+// serving, readiness already false. stopping: workers drain, get SIGTERM, SIGKILL, all within the
+// grace. sweeping: what others left behind (orphans, daemons) is asked to end, then made to.
+// concluding: the post_stop hook runs.
 //
 // Every call of on() ends in settle(): deadlines that have come, vacancies, replacements, who gets
 // connections, the end. So an event handler only notes what happened; what follows from it stands
@@ -25,19 +26,30 @@
 
 namespace ni {
 
-enum class Phase : std::uint8_t { booting, running, lingering, stopping, sweeping, stopped };
+enum class Phase : std::uint8_t {
+  booting,
+  preparing,
+  running,
+  lingering,
+  stopping,
+  sweeping,
+  concluding,
+  stopped
+};
 std::string_view to_string(Phase phase);
 
 struct SupervisorSettings {
   Duration grace = 8s;       // from the first stop to the last SIGKILL
   Duration stop_delay = 0s;  // part of the grace
+  bool pre_start = false;    // there is such a hook
+  bool post_stop = false;
 };
 
 class Supervisor {
  public:
   Supervisor(SupervisorSettings settings, std::vector<ProgramPlan> programs, Random random);
 
-  // Starts the first worker of every program. Once.
+  // Starts the first worker of every program, after the pre_start hook. Once.
   void start(Instant now, Actions& actions);
   void on(const Event& event, Instant now, Actions& actions);
   // When on(DeadlineReached) is due at the latest; nullopt: nothing is waited for but events.
@@ -46,6 +58,8 @@ class Supervisor {
   Phase phase() const { return phase_; }
   const std::vector<Program>& programs() const { return programs_; }
   const std::map<Incarnation, Worker>& workers() const { return workers_; }
+  // The hook that runs now; nullopt: none, or it has no pid yet.
+  std::optional<Pid> hook_pid() const { return hook_ ? hook_->pid : std::nullopt; }
   std::uint64_t orphans_reaped() const { return orphans_reaped_; }
   // Whether traffic should come here: running, and every program that serves has a ready worker.
   bool is_ready() const;
@@ -105,6 +119,7 @@ class Supervisor {
             Turn turn);
   void vacate(Program& program, Slot& slot, const Worker& worker, const Death& death,
               const std::string& story, Turn turn);
+  void change_target(Program& program, unsigned workers, Turn turn);
   void set_target(Program& program, unsigned workers, Turn turn);
   void worker_deadline(Worker& worker, Turn turn);
 
@@ -120,6 +135,22 @@ class Supervisor {
   void hurry(Turn turn);
   void advance_stop(Turn turn);
   void program_finished(Program& program, int exit_code, const std::string& why, Turn turn);
+  void finish(Turn turn);
+
+  // supervisor_hooks.cpp: what runs once, before the first worker and after the last
+  struct RunningHook {
+    Hook hook;
+    Incarnation process;
+    std::optional<Pid> pid;
+    std::optional<Signal> asked_to_end;  // the last signal that was sent, or is to be sent
+    std::optional<Instant> deadline;     // of the next, stronger one
+  };
+  void run_hook(Hook hook, Turn turn);
+  void start_programs(Turn turn);
+  void hook_started(Pid pid, Turn turn);
+  void hook_ended(ExitStatus status, const std::string& words, Turn turn);
+  void end_hook(Signal signal, Turn turn);
+  void hook_deadline(Turn turn);
 
   Worker* find(Incarnation incarnation);
   Worker* find_ready_event_target(Incarnation incarnation);
@@ -138,12 +169,14 @@ class Supervisor {
   Random random_;
   Phase phase_ = Phase::booting;
   Incarnation last_incarnation_;
+  std::optional<RunningHook> hook_;
   std::optional<Instant> phase_deadline_;  // of lingering and sweeping
   Instant stop_deadline_;                  // of the whole stop, from lingering on
   int exit_code_ = 0;
   std::string exit_reason_;
   bool had_to_kill_ = false;
   bool swept_with_kill_ = false;
+  bool started_programs_ = false;
   std::uint64_t orphans_reaped_ = 0;
 };
 

@@ -32,6 +32,9 @@ void Supervisor::begin_stop(int exit_code, const std::string& why, bool quick, T
     }
   }
   const bool asked = exit_code == 0;
+  if (hook_) {
+    end_hook(signals::term, turn);
+  }
   report(LogLevel::info, "stopping",
          workers_.empty()
              ? fmt::format("stopping: {}", why)
@@ -68,6 +71,13 @@ void Supervisor::hurry(Turn turn) {
     phase_deadline_ = turn.now;
     return;
   }
+  if (hook_) {
+    stop_deadline_ = std::min(stop_deadline_, turn.now + kQuickGrace);
+    end_hook(signals::term, turn);
+  }
+  if (phase_ == Phase::concluding) {
+    return;
+  }
   phase_ = Phase::stopping;
   phase_deadline_.reset();
   stop_deadline_ = std::min(stop_deadline_, turn.now + kQuickGrace);
@@ -87,17 +97,31 @@ void Supervisor::hurry(Turn turn) {
   }
 }
 
-// One program has ended for good. A failure ends the container; a success leaves the others
-// running.
+// One program has ended for good. Whether the container ends with it, core/configure.h says.
 void Supervisor::program_finished(Program& program, int exit_code, const std::string& why,
                                   Turn turn) {
   program.stage = Program::Stage::finished;
   program.exit_code = exit_code;
   const bool all = std::ranges::all_of(
       programs_, [](const Program& each) { return each.stage == Program::Stage::finished; });
-  if (all || exit_code != 0) {
+  if (all || program.config.essential) {
     begin_stop(exit_code, programs_.size() > 1 ? program.config.name + ": " + why : why, false,
                turn);
+    return;
+  }
+  report(
+      exit_code == 0 ? LogLevel::info : LogLevel::warn, "program_finished",
+      fmt::format("{} has ended for good with code {} ({}); the others go on, it is not essential",
+                  program.config.name, exit_code, why),
+      nullptr, turn);
+  for (Slot& slot : program.slots) {
+    slot.wanted = false;
+    slot.state = slot.current ? SlotState::occupied : SlotState::finished;
+  }
+  for (auto& [incarnation, worker] : workers_) {
+    if (worker.program == program.id) {
+      end(worker, EndReason::scaled_down, turn);
+    }
   }
 }
 
@@ -105,7 +129,7 @@ void Supervisor::advance_stop(Turn turn) {
   if (phase_ == Phase::lingering && phase_deadline_ && *phase_deadline_ <= turn.now) {
     drain_all(turn);
   }
-  if ((phase_ == Phase::lingering || phase_ == Phase::stopping) && workers_.empty()) {
+  if ((phase_ == Phase::lingering || phase_ == Phase::stopping) && workers_.empty() && !hook_) {
     phase_ = Phase::sweeping;
     const Instant latest = std::max(stop_deadline_, turn.now + kQuickGrace / 4);
     phase_deadline_ = std::min(turn.now + kLongestSweep, latest);
@@ -122,11 +146,20 @@ void Supervisor::advance_stop(Turn turn) {
     turn.out.push_back(action::SignalRemaining{signals::kill});
     return;
   }
-  phase_ = Phase::stopped;
   phase_deadline_.reset();
+  if (settings_.post_stop && started_programs_) {
+    phase_ = Phase::concluding;
+    run_hook(Hook::post_stop, turn);
+  } else {
+    finish(turn);
+  }
+}
+
+void Supervisor::finish(Turn turn) {
+  phase_ = Phase::stopped;
   int code = exit_code_;
   for (const Program& program : programs_) {
-    if (code == 0 && program.stage == Program::Stage::probing) {
+    if (code == 0 && program.stage == Program::Stage::probing && program.config.essential) {
       code = program.exit_code.value_or(0);
     }
   }

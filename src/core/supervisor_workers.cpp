@@ -327,7 +327,8 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
                     program.crash_loop.deaths(), story);
     report(LogLevel::error, "restart_limit", why, &worker, turn);
     const bool hides_failure = code == 0 && death.cause != DeathCause::left_by_itself;
-    begin_stop(hides_failure ? 1 : code, why, false, turn);
+    slot.state = SlotState::finished;
+    program_finished(program, hides_failure ? 1 : code, why, turn);
     return;
   }
   const Duration delay = slot.backoff.next(program.config.restart_backoff, random_);
@@ -338,6 +339,15 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
          fmt::format("{}; restarting in {}", story,
                      format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(delay))),
          &worker, turn);
+}
+
+// A wish from outside: before the start it is noted, after the stop it is too late.
+void Supervisor::change_target(Program& program, unsigned workers, Turn turn) {
+  if (phase_ < Phase::running) {
+    program.target = workers;
+  } else if (phase_ == Phase::running) {
+    set_target(program, workers, turn);
+  }
 }
 
 void Supervisor::set_target(Program& program, unsigned workers, Turn turn) {

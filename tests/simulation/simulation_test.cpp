@@ -77,6 +77,8 @@ Temper temper_from(Random& random) {
                 .long_connection = maybe(1),
                 .ignores_term = maybe(2),
                 .slow_exit = maybe(2),
+                .hook_fails = maybe(2),
+                .hook_hangs = maybe(2),
                 .start_time = Duration(random.below(5'000'000'000) + 1'000'000)};
 }
 
@@ -95,11 +97,14 @@ void live(std::uint64_t seed, std::uint64_t& steps) {
     plan.config.spares = static_cast<unsigned>(random.below(3));
     if (random.chance(3)) plan.config.max_age = 40s;
     if (random.chance(3)) plan.config.stop_codes = {3};
+    plan.config.essential = !random.chance(3);
     programs.push_back(plan);
   }
   SupervisorSettings settings{.grace = Duration(random.below(30'000'000'000) + 100'000'000),
                               .stop_delay = 0s};
   if (random.chance(3)) settings.stop_delay = settings.grace / 2;
+  settings.pre_start = random.chance(4);
+  settings.post_stop = random.chance(4);
 
   World world(seed, settings, programs, temper_from(random));
   world.start();

@@ -109,6 +109,7 @@ void World::step(const Event& event) {
 void World::perform(const Action& action) {
   std::visit(Overloaded{
                  [&](const action::Spawn& spawned) { spawn(spawned); },
+                 [&](const action::RunHook& wanted) { run_hook(wanted); },
                  [&](const action::SendSignal& sent) { signal(sent); },
                  [&](const action::Disconnect& act) {
                    for (auto& [pid, process] : processes_) {
@@ -193,6 +194,27 @@ void World::spawn(const action::Spawn& spawn) {
     const Duration at = start + Duration(random_.below(30'000'000'000));
     later(at, event::Leaving{spawn.worker}, pid);
     die(pid, ExitStatus::exited(0), at + 20ms);
+  }
+}
+
+void World::run_hook(const action::RunHook& wanted) {
+  law(supervisor_.workers().empty() && processes_.empty(), "hooks run when nothing else does");
+  hooks_.push_back(wanted.hook);
+  const auto happens = [this](unsigned one_in) { return one_in != 0 && random_.chance(one_in); };
+  if (happens(temper_.spawn_fails)) {
+    later(0s, event::SpawnFailed{wanted.process, 127, "cannot execute migrate"});
+    return;
+  }
+  const Pid pid = *Pid::from(++last_pid_);
+  Process process;
+  process.worker = wanted.process;
+  process.channel_open = false;
+  process.ignores_term = happens(temper_.ignores_term);
+  processes_.emplace(pid, process);
+  later(0s, event::Spawned{wanted.process, pid});
+  if (!happens(temper_.hook_hangs)) {
+    die(pid, ExitStatus::exited(happens(temper_.hook_fails) ? 3 : 0),
+        Duration(random_.below(2'000'000'000)));
   }
 }
 
@@ -301,7 +323,8 @@ void World::check_laws() {
   const auto deadline = supervisor_.next_deadline();
   law(finished_ || !deadline || *deadline > now_, "no deadline is left in the past");
   if (stop_began_ && !finished_) {
-    law(now_ <= *stop_began_ + settings_.grace + 2s, "the stop ends within the grace");
+    const Duration conclusion = settings_.post_stop ? 3s : 0s;
+    law(now_ <= *stop_began_ + settings_.grace + 2s + conclusion, "the stop ends within the grace");
     law(deadline.has_value(), "a stop always has a deadline");
   }
   if (finished_) {

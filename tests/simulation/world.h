@@ -25,6 +25,8 @@ struct Temper {
   unsigned long_connection = 0;   // its drain does not end
   unsigned ignores_term = 0;
   unsigned slow_exit = 0;  // takes a second or two after SIGTERM
+  unsigned hook_fails = 0;
+  unsigned hook_hangs = 0;
   Duration start_time = 100ms;
 };
 
@@ -55,6 +57,8 @@ class World {
   Random& random() { return random_; }
   // A live worker chosen by chance, or one long gone.
   Incarnation some_worker();
+  // Hooks that were started, in their order.
+  const std::vector<Hook>& hooks() const { return hooks_; }
   // SIGKILL from nowhere.
   void murder(Incarnation worker);
 
@@ -81,6 +85,7 @@ class World {
 
   void perform(const Action& action);
   void spawn(const action::Spawn& spawn);
+  void run_hook(const action::RunHook& wanted);
   void signal(const action::SendSignal& signal);
   void later(Duration delay, Event event, std::optional<Pid> process = {});
   void step(const Event& event);
@@ -105,6 +110,7 @@ class World {
   std::optional<Instant> stop_began_;
   std::vector<action::RolloutEnded> rollouts_;
   std::vector<std::string> broken_laws_;
+  std::vector<Hook> hooks_;
   std::optional<std::size_t> least_ready_;
 };
 
