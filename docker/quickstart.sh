@@ -36,8 +36,8 @@ trap 'exit 130' INT TERM
 ### 1. What is needed
 
 say "Debian's packages"
-packages=(cmake ninja-build g++ libuv1-dev libfmt-dev libtomlplusplus-dev libjansson-dev libhttp-parser-dev
-  ca-certificates curl procps util-linux)
+mapfile -t packages < <(sed '/^#/d' docker/build-packages)
+packages+=(ca-certificates curl procps util-linux)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
 missing=()

@@ -38,6 +38,8 @@ libuv libuv1-dev MIT
 fmt libfmt-dev MIT
 tomlplusplus libtomlplusplus-dev MIT
 jansson libjansson-dev MIT
+http-parser libhttp-parser-dev MIT
+libyaml libyaml-dev MIT
 glibc libc6-dev LGPL-2.1-or-later
 libstdcxx libstdc++-$(g++ -dumpversion)-dev GPL-3.0-or-later WITH GCC-exception-3.1
 LIST

@@ -48,9 +48,10 @@ done
 
 ### What is needed
 
-packages=(
+mapfile -t packages < <(sed '/^#/d' docker/build-packages)
+packages+=(
   ca-certificates git # npm downloads; the lints ask git which files are ours
-  cmake ninja-build g++ ccache libuv1-dev libfmt-dev libtomlplusplus-dev libjansson-dev libhttp-parser-dev catch2
+  ccache catch2
   clang clang-format clang-tidy # formatting and tidy; clang's headers also serve libFuzzer
   python3 python3-pytest python3-pytest-timeout
   binutils util-linux procps iproute2 curl jq # unshare, nsenter, setpriv; what the container tests look at

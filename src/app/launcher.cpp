@@ -93,6 +93,7 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& la
                                    const Plan& plan, const Environment& environment) {
   Launcher launcher;
   launcher.argv_ = config.command;
+  launcher.slot_variables_ = config.slot_variables;
   launcher.is_node_ = launch.node;
   launcher.directory_ = config.directory;
   if (config.user) {
@@ -123,6 +124,9 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel,
   set_variable(environment, "NODE_UNIQUE_ID", std::to_string(spawn.worker.value));
   set_variable(environment, "NODE_APP_INSTANCE", std::to_string(spawn.instance));
   set_variable(environment, "NODEINIT_SLOT", std::to_string(spawn.instance));
+  for (const std::string& name : slot_variables_) {
+    set_variable(environment, name, std::to_string(spawn.instance));
+  }
   set_variable(environment, "NODEINIT_SLOTS", std::to_string(spawn.slots));
 
   std::vector<sys::DescriptorMapping> descriptors = mappings_of(output);

@@ -48,6 +48,7 @@ class Launcher {
   Launcher() = default;
 
   std::vector<std::string> argv_;
+  std::vector<std::string> slot_variables_;
   std::vector<std::string> first_argv_;  // for the worker that goes alone
   Environment environment_;
   std::optional<std::string> directory_;

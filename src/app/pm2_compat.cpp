@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "wire/yaml.h"
 
 namespace ni::app {
 namespace {
@@ -71,18 +72,9 @@ bool is_ecosystem(std::string_view path) {
          path.ends_with(".config.cjs") || path.ends_with(".config.mjs");
 }
 
-Result<Json> read_json(const std::string& path, const FileReader& files, std::string& text) {
-  if (is_yaml(path)) {
-    return Error{.operation = "read",
-                 .subject = path,
-                 .code = 0,
-                 .reason =
-                     "YAML is not understood; make JSON of it at build time, e.g. with "
-                     "`npx js-yaml " +
-                     path + " > ecosystem.json`"};
-  }
+Result<Json> read_ecosystem(const std::string& path, const FileReader& files, std::string& text) {
   NI_TRY(text, files.read(path));
-  return Json::parse(without_comments(text));
+  return is_yaml(path) ? wire::parse_yaml(text) : Json::parse(without_comments(text));
 }
 
 class Command {
@@ -216,7 +208,7 @@ class Command {
       return;
     }
     std::string text;
-    auto ecosystem = read_json(target_, files_, text);
+    auto ecosystem = read_ecosystem(target_, files_, text);
     if (!ecosystem) {
       start_.translation.file.problems.push_back({target_, to_string(ecosystem.error())});
       return;
@@ -259,7 +251,7 @@ Pm2Start read_pm2_command(std::span<const std::string> words, const FileReader& 
 Pm2Translation read_pm2_file(const std::string& path, const Pm2Choice& choice,
                              const FileReader& files) {
   std::string text;
-  const auto ecosystem = read_json(path, files, text);
+  const auto ecosystem = read_ecosystem(path, files, text);
   if (ecosystem) {
     return translate_pm2(*ecosystem, choice, path);
   }

@@ -72,6 +72,7 @@ struct ProgramConfig {
   std::optional<std::string> directory;
   std::vector<std::pair<std::string, std::string>> environment;  // added to what nodeinit was given
   std::optional<std::string> environment_file;                   // read at start and at each reload
+  std::vector<std::string> slot_variables;                       // more names for NODE_APP_INSTANCE
   // Only where TOML names several programs: how the container is shared out (core/configure.h
   // states the rule), and whether the container ends with this program.
   std::optional<unsigned> share;  // percent of the container's memory, 1…100

@@ -231,6 +231,10 @@ class Application {
     if (const auto port = text_of(app_.at("port"))) {
       program_.environment.emplace_back("PORT", *port);
     }
+    // pm_id is PM2's own number of a process; counted per program here.
+    const std::string number = app_.at("instance_var").string().value_or("NODE_APP_INSTANCE");
+    set("slot_variables", number == "NODE_APP_INSTANCE" ? "pm_id" : "pm_id," + number,
+        "instance_var");
     if (const auto file = app_.at("env_file").string()) {
       set("env_file", *file, "env_file");
     }

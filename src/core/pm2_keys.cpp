@@ -39,7 +39,6 @@ constexpr std::array kDropped = {
     Dropped{"shutdown_with_message", "workers are disconnected and get stop_signal"},
     Dropped{"kill_retry_time", "SIGKILL is sent once the grace is over"},
     Dropped{"treekill", "the last signal goes to a worker's whole process group"},
-    Dropped{"instance_var", "workers find NODE_APP_INSTANCE and NODEINIT_SLOT"},
     Dropped{"increment_var", "add NODEINIT_SLOT to it in the program"},
     Dropped{"source_map_support", "set NODE_OPTIONS=--enable-source-maps if wanted"},
     Dropped{"disable_source_map_support", "nothing is injected"},
@@ -66,7 +65,7 @@ constexpr std::array kDropped = {
     Dropped{"event_loop_inspector", kAgent},
     Dropped{"autostart", "what the container runs is started"},
 };
-constexpr std::array<std::string_view, 35> kMapped = {"name",
+constexpr std::array<std::string_view, 36> kMapped = {"name",
                                                       "script",
                                                       "exec",
                                                       "cmd",
@@ -99,6 +98,7 @@ constexpr std::array<std::string_view, 35> kMapped = {"name",
                                                       "nodeArgs",
                                                       "instance",
                                                       "env_file",
+                                                      "instance_var",
                                                       "max_restart",
                                                       "execMode"};
 

@@ -98,6 +98,32 @@ bool path_or_auto(std::string_view text, std::string& value) {
   return read_path(text, value) || text == "auto";
 }
 
+// Names of variables, divided by commas.
+template <auto Member>
+bool read_names(std::string_view text, Config& container, ProgramConfig& program) {
+  auto& names = target(Member, container, program);
+  names.clear();
+  if (means_none(text)) {
+    return true;
+  }
+  for (const std::string_view piece : split(text, ',')) {
+    const std::string_view name = trim(piece);
+    if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string_view::npos) {
+      return false;
+    }
+    names.emplace_back(name);
+  }
+  return true;
+}
+template <auto Member>
+std::string show_names(const Config& container, const ProgramConfig& program) {
+  std::string text;
+  for (const std::string& name : source(Member, container, program)) {
+    text += (text.empty() ? "" : ",") + name;
+  }
+  return text.empty() ? "none" : text;
+}
+
 constexpr std::string_view kTime = "a time such as 250ms, 5s, 2m or 24h";
 constexpr std::string_view kTimeAboveZero = "a time above zero such as 250ms, 5s, 2m or 24h";
 constexpr std::string_view kCommand =
@@ -233,6 +259,10 @@ constexpr Setting kSettings[] = {
     {"env_file", word, program, "none", "PATH", "none or a path",
      "NAME=VALUE lines for the workers' environment, read at the start and at each reload",
      read_optional<&P::environment_file, any_text>, show_or_none<&P::environment_file>},
+    {"slot_variables", list, program, "none", "NAME,…", "none or names such as pm_id,INSTANCE_ID",
+     "more variables in which a worker finds the number of its slot, besides NODE_APP_INSTANCE and "
+     "NODEINIT_SLOT",
+     read_names<&P::slot_variables>, show_names<&P::slot_variables>},
     {"directory", word, program, "none", "PATH", "none or a path",
      "working directory of the workers", read_optional<&P::directory, any_text>,
      show_or_none<&P::directory>},

@@ -16,19 +16,17 @@ cache=${NODEINIT_TEST_CACHE:-$HOME/.cache/nodeinit-tests}/chroot
 mkdir -p "$cache"
 base=$cache/$suite-$target.tar
 
-tools=(ca-certificates cmake ninja-build python3 binutils git)
-headers=(libfmt-dev libtomlplusplus-dev catch2)
+mapfile -t packages < <(sed '/^#/d' "$top/docker/build-packages")
 case $target in
-  native) architectures=() packages=(g++ libuv1-dev libjansson-dev "${headers[@]}" "${tools[@]}") ;;
+  native) architectures=() ;;
   arm64)
     architectures=(--architectures="$(dpkg --print-architecture),arm64")
-    packages=(g++-aarch64-linux-gnu qemu-user-static libuv1-dev:arm64 libjansson-dev:arm64 "${headers[@]}" "${tools[@]}")
+    mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sed 's/^lib.*-dev$/&:arm64/; s/^g++$/g++-aarch64-linux-gnu/')
+    packages+=(qemu-user-static)
     ;;
   *) echo "unknown target $target" >&2; exit 64 ;;
 esac
-if grep -q http_parser "$top/src/CMakeLists.txt"; then
-  packages+=("libhttp-parser-dev$([ "$target" = arm64 ] && echo :arm64 || true)")
-fi
+packages+=(ca-certificates python3 binutils git catch2)
 
 if [ ! -e "$base" ]; then
   echo "== making a Debian $suite with ${packages[*]}"

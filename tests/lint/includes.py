@@ -26,6 +26,7 @@ LIBRARIES = {
     r"fmt/.*": set(LAYERS),
     r"jansson\.h": {"wire"},
     r"http_parser\.h": {"wire"},
+    r"yaml\.h": {"wire"},
     r"toml\+\+/.*": {"wire", "core", "app"},
     r"uv\.h": {"loop", "app"},
 }

@@ -37,11 +37,11 @@ def pm2_runtime(tmp_path):
 
 
 def test_under_the_name_pm2_runtime_a_script_runs_with_its_words(tmp_path):
-    (tmp_path / "once.js").write_text("console.log(process.argv.slice(2).join(), process.env.NODE_APP_INSTANCE)\n")
+    (tmp_path / "once.js").write_text("console.log(process.argv.slice(2).join(), process.env.NODE_APP_INSTANCE + process.env.pm_id)\n")
     command = [pm2_runtime(tmp_path), "start", "once.js", "-i", "2", "--no-autorestart", "--raw", "--", "--server", "x"]
     done = subprocess.run(command, cwd=tmp_path, env={**environment(), "NODEINIT_CONTROL": "off"},
                           capture_output=True, text=True, timeout=60)  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, "--server,x 0\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "--server,x 00\n"), done.stderr
     assert "nodeinit: --raw: not needed: lines come out as they are\n" in done.stderr
 
 

@@ -28,6 +28,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support import nodeinit
+
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[2]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -123,13 +125,10 @@ def _bash():
     return ["bash", "-c", '"$@"; exit $?', "bash"]
 
 
-def nodeinit() -> str:
-    named = os.environ.get("NODEINIT_BIN") or os.environ.get("NODEINIT")
-    return str(Path(named).resolve()) if named else str(TOP / "build" / "nodeinit")
 
 
 INITS = {
-    "nodeinit": Init("nodeinit", [nodeinit(), "--"], group_env={"NODEINIT_SIGNALS": "TERM=group"}),
+    "nodeinit": Init("nodeinit", [nodeinit.binary(), "--"], group_env={"NODEINIT_SIGNALS": "TERM=group"}),
     "tini": Init("tini", ["tini", "--"], ["-g"]),
     "dumb-init": Init("dumb-init", ["dumb-init", "--"]),
     "catatonit": Init("catatonit", ["catatonit", "--"], ["-g"]),

@@ -93,7 +93,8 @@ def test_silent_clients_keep_no_probe_out_and_a_flood_delays_nothing(site):
         longest = max(longest, time.monotonic() - start)
     assert longest < 2, f"a probe took {longest:.3f} s"
     worker = pid1.workers()[0].pid
-    pid1.ctl("signal", "KILL", "0")
+    killed = pid1.ctl("signal", "KILL", "0")
+    assert killed.code == 0, killed.err
     pid1.wait_for(lambda: worker not in {w.pid for w in pid1.workers()} and len(pid1.workers()) == 2,
                   what="a replaced worker in the flood")  # fmt: skip
     for client in silent:

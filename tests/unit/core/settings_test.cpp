@@ -69,6 +69,7 @@ const std::map<std::string_view, Sample> kSamples = {
     {"termination_log", {"/tmp/why", "/tmp/why", {"why", "", "/a\x7f"}}},
     {"pre_start", {"node 'migrate it.js'", "node 'migrate it.js'", {"", "  ", "node '", "''"}}},
     {"post_stop", {"/bin/after", "/bin/after", {"", "\\"}}},
+    {"slot_variables", {" pm_id, ID", "pm_id,ID", {"", "a,,b", "a=b", ","}}},
     {"env_file", {"/run/secrets/env", "/run/secrets/env", {"", "a\nb"}}},
     {"directory", {"/app", "/app", {""}}},
     {"share", {"30%", "30%", {"30", "0%", "101%", ""}}},

@@ -185,8 +185,9 @@ TEST_CASE("two workers share a slow output in turn") {
     for (std::size_t at = got.find(what); at != got.npos; at = got.find(what, at + 1)) ++found;
     return found;
   };
-  CHECK(count("0 out | ") > 300);
-  CHECK(count("1 out | ") > 300);
+  // A good deal less than a block's worth: on a busy machine one of them begins late.
+  CHECK(count("0 out | ") > 100);
+  CHECK(count("1 out | ") > 100);
   while (bench.pump.counters().streams[0].lines < 8000) {
     bench.loop.turn(1);
     (void)bench.out.read();
