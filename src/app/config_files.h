@@ -5,6 +5,8 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include "core/file_reader.h"
 #include "sys/read_file.h"
 
@@ -21,7 +23,16 @@ class ConfigFiles final : public FileReader {
     if (!known_path_.empty() && path == known_path_) {
       return known_text_;
     }
-    return sys::read_file(std::string(path));
+    auto text = sys::read_file(std::string(path));
+    struct ::stat status {};
+    // No descriptor to spare is not what is to be said of a file that is not there.
+    if (!text && text.error().code == EMFILE && ::stat(std::string(path).c_str(), &status) != 0) {
+      return Error{.operation = text.error().operation,
+                   .subject = text.error().subject,
+                   .code = errno,
+                   .reason = {}};
+    }
+    return text;
   }
   bool is_directory(std::string_view path) const override {
     struct ::stat status {};

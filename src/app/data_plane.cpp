@@ -40,6 +40,7 @@ DataPlane::DataPlane(uv_loop_t* loop, DataPlaneSettings settings, Sink sink)
 
 DataPlane::~DataPlane() {
   watches_.clear();
+  const auto there = visit();
   for (auto& [id, group] : listeners_) close_listen_sockets(group);
 }
 
@@ -132,7 +133,16 @@ void DataPlane::set_timer() {
       left > 0 ? static_cast<std::uint64_t>(left) : 0, 0);
 }
 
+// Where the application takes a relative path of a socket to be.
+std::optional<sys::StartingDirectory::Visit> DataPlane::visit() const {
+  auto visit = settings_.directory != nullptr
+                   ? settings_.directory->visit()
+                   : Result<sys::StartingDirectory::Visit>(sys::StartingDirectory::Visit(false));
+  return visit ? std::optional(*std::move(visit)) : std::nullopt;  // the path is not found then
+}
+
 void DataPlane::perform(const primary_action::OpenListener& action) {
+  const auto there = visit();
   Result<ListenSockets> group =
       open_listen_sockets(action.query, action.sockets, action.reuse_port, settings_.inherited);
   if (!group) {
@@ -163,6 +173,7 @@ void DataPlane::perform(const primary_action::CloseListener& action) {
   const auto of_listener = [&](const SocketRef& ref) { return ref.listener == action.listener; };
   std::erase_if(watches_, [&](const auto& entry) { return of_listener(entry.first); });
   std::erase_if(resting_, of_listener);
+  const auto there = visit();
   close_listen_sockets(it->second);
   listeners_.erase(it);
 }

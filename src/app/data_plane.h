@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -32,6 +33,7 @@
 #include "core/primary.h"
 #include "loop/channel.h"
 #include "loop/poll.h"
+#include "sys/starting_directory.h"
 
 namespace ni::app {
 
@@ -39,6 +41,8 @@ struct DataPlaneSettings {
   std::vector<Primary::Program> programs;  // by ProgramId
   // Descriptors of our own parent which a program may listen on (LISTEN_FDS): socket activation.
   std::vector<int> inherited;
+  // Where a relative path of a listen is meant; nullptr: here. Outlives the data plane.
+  const sys::StartingDirectory* directory = nullptr;
   // A sentence for the log, where something failed and we go on.
   std::function<void(std::string_view)> warn;
 };
@@ -84,6 +88,7 @@ class DataPlane {
   void perform(const primary_action::IgnoreNew& action);
   void perform(const primary_action::StopListeningTo& action);
   void perform(const primary_action::Tell& action);
+  std::optional<sys::StartingDirectory::Visit> visit() const;
   void send(Incarnation to, const std::string& line, int descriptor);
   int socket_of(SocketRef socket) const;  // -1: none
   void warn(const Error& error, std::string_view consequence) const;

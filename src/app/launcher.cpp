@@ -4,6 +4,7 @@
 #include <array>
 
 #include "app/config_files.h"
+#include "app/inherited_descriptors.h"
 #include "app/node_binary.h"
 #include "app/sizing.h"
 #include "base/text.h"
@@ -12,13 +13,6 @@
 
 namespace ni::app {
 namespace {
-
-// Descriptor 3 is where Node's own primary puts the channel; with socket activation 3… are taken (sd_listen_fds(3)).
-int channel_number(const Environment& environment) {
-  const auto count = find_variable(environment, "LISTEN_FDS");
-  const auto inherited = count ? parse_number<int>(*count) : std::nullopt;
-  return 3 + std::clamp(inherited.value_or(0), 0, 1000);
-}
 
 // What a cluster primary above us, or the user by mistake, may have set: it means us, not our workers.
 bool is_channel_variable(std::string_view name) {
@@ -47,13 +41,16 @@ std::vector<std::string> joined(const Environment& environment) {
   return result;
 }
 
-std::vector<sys::DescriptorMapping> mappings_of(WorkerOutput output) {
+std::vector<sys::DescriptorMapping> mappings_of(WorkerOutput output, const WorkerPlace& place) {
   std::vector<sys::DescriptorMapping> descriptors;
   if (output.out >= 0) {
     descriptors.push_back({.from = output.out, .to = 1});
   }
   if (output.err >= 0) {
     descriptors.push_back({.from = output.err, .to = 2});
+  }
+  if (place.in >= 0) {
+    descriptors.push_back({.from = place.in, .to = 0});
   }
   return descriptors;
 }
@@ -75,7 +72,7 @@ Environment environment_for(const ProgramConfig& config, const Environment& own)
 
 Result<sys::SpawnResult> start_hook(const std::vector<std::string>& command,
                                     const ProgramConfig& top_level, const Environment& own,
-                                    WorkerOutput output) {
+                                    WorkerOutput output, const WorkerPlace& place) {
   std::optional<UserIds> user;
   if (top_level.user) {
     NI_TRY(user, resolve_user(*top_level.user, ConfigFiles()));
@@ -85,8 +82,9 @@ Result<sys::SpawnResult> start_hook(const std::vector<std::string>& command,
   return sys::spawn({.argv = argv.get(),
                      .environment = variables.get(),
                      .directory = top_level.directory ? top_level.directory->c_str() : nullptr,
-                     .descriptors = mappings_of(output),
-                     .user = user ? &*user : nullptr});
+                     .descriptors = mappings_of(output, place),
+                     .user = user ? &*user : nullptr,
+                     .descriptor_limit = place.descriptor_limit});
 }
 
 Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& launch,
@@ -115,8 +113,8 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& la
   return launcher;
 }
 
-sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel,
-                                 WorkerOutput output) const {
+sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, WorkerOutput output,
+                                 const WorkerPlace& place) const {
   Environment environment = environment_;
   const int channel_fd = channel_number(environment_);
   set_variable(environment, "NODE_CHANNEL_FD", std::to_string(channel_fd));
@@ -129,7 +127,7 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel,
   }
   set_variable(environment, "NODEINIT_SLOTS", std::to_string(spawn.slots));
 
-  std::vector<sys::DescriptorMapping> descriptors = mappings_of(output);
+  std::vector<sys::DescriptorMapping> descriptors = mappings_of(output, place);
   descriptors.push_back({.from = channel, .to = channel_fd});
   const sys::StringArray argv(spawn.alone ? first_argv_ : argv_);
   const sys::StringArray variables(joined(environment));
@@ -137,7 +135,10 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel,
                      .environment = variables.get(),
                      .directory = directory_ ? directory_->c_str() : nullptr,
                      .descriptors = descriptors,
-                     .user = user_ ? &*user_ : nullptr});
+                     .user = user_ ? &*user_ : nullptr,
+                     .foreground_of = place.foreground_of,
+                     .takes_listen_pid = true,
+                     .descriptor_limit = place.descriptor_limit});
 }
 
 }  // namespace ni::app

@@ -22,6 +22,13 @@ struct WorkerOutput {
   int err = -1;
 };
 
+// What a worker has of the container's surroundings.
+struct WorkerPlace {
+  int in = -1;             // its standard input; -1: ours
+  int foreground_of = -1;  // a terminal; -1: none
+  std::optional<sys::DescriptorLimit> descriptor_limit;
+};
+
 // What a process of `config` finds in its environment; `own` is nodeinit's.
 Environment environment_for(const ProgramConfig& config, const Environment& own);
 
@@ -29,7 +36,7 @@ Environment environment_for(const ProgramConfig& config, const Environment& own)
 // a process group of its own. Error: a user that the image does not know.
 Result<sys::SpawnResult> start_hook(const std::vector<std::string>& command,
                                     const ProgramConfig& top_level, const Environment& own,
-                                    WorkerOutput output);
+                                    WorkerOutput output, const WorkerPlace& place);
 
 class Launcher {
  public:
@@ -38,7 +45,8 @@ class Launcher {
                                   const Plan& plan, const Environment& environment);
 
   // `channel` becomes the worker's end of the cluster channel; borrowed, as `output` is.
-  sys::SpawnResult start(const action::Spawn& spawn, int channel, WorkerOutput output) const;
+  sys::SpawnResult start(const action::Spawn& spawn, int channel, WorkerOutput output,
+                         const WorkerPlace& place) const;
 
   // SIGTERM goes to the whole process group: the command is a wrapper that would keep it to itself.
   bool signals_group() const { return !is_node_; }

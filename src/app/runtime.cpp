@@ -6,6 +6,7 @@
 
 #include "app/config_files.h"
 #include "app/explain.h"
+#include "app/inherited_descriptors.h"
 #include "app/log_setup.h"
 #include "app/sizing.h"
 #include "base/overloaded.h"
@@ -22,6 +23,11 @@ namespace {
 
 // At the very end, when no worker is left, the reader of our output gets so long for the last of it.
 constexpr Duration kLastOutputTime = 2s;
+// So many at once, then the rest of the world has its turn: neither a flood of signals nor one of
+// orphans keeps us from our workers, or makes us grow.
+constexpr int kSignalsAtOnce = 256;
+constexpr int kReapedAtOnce = 256;
+constexpr int kReapsInATurn = 8;
 
 std::vector<ProgramPlan> program_plans(const Config& config, const std::vector<Plan>& plans,
                                        const std::vector<Launcher>& launchers) {
@@ -35,8 +41,11 @@ std::vector<ProgramPlan> program_plans(const Config& config, const std::vector<P
 }
 
 DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Plan>& plans,
-                                      Log& log) {
+                                      const Environment& environment,
+                                      const sys::StartingDirectory& directory, Log& log) {
   DataPlaneSettings settings;
+  settings.inherited = listen_descriptors(environment);
+  settings.directory = &directory;
   for (std::size_t i = 0; i < config.programs.size(); ++i) {
     const Duration hang = config.programs[i].hang_timeout;
     // Often enough for the guard; seldom for metrics alone; never for nobody.
@@ -72,7 +81,8 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Pr
                    .post_stop = !config_.post_stop.empty()},
                   program_plans(config_, plans_, launchers_),
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
-      data_plane_(loop, data_plane_settings(config_, plans_, log),
+      data_plane_(loop,
+                  data_plane_settings(config_, plans_, invocation_.environment, directory_, log),
                   [this](Event event) { post(std::move(event)); }),
       oom_counter_(oom_counter_path(resources_)),
       oom_ledger_(oom_kills()) {}
@@ -81,7 +91,8 @@ Runtime::~Runtime() {
   log_.send_to({});
 }
 
-Result<int> Runtime::run() {
+Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
+  descriptor_limit_ = of_workers;
   NI_TRY(signal_fd_, sys::open_signal_fd());
   signals_ = std::make_unique<loop::Poll>(loop_, signal_fd_.get(),
                                           [this](int /*events*/) { read_signals(); });
@@ -100,10 +111,11 @@ Result<int> Runtime::run() {
       log_.warn("limits", warning);
     }
   }
+  leave_surroundings();
   open_control();
   if (config_.follow_resize) {
     limits_.emplace(loop_, resources_, plans_,
-                    [this](const Resources& now) { return prepare(invocation_, now); });
+                    [this](const Resources& now) { return prepare_again(invocation_, now); });
   }
   started_at_ = sys::now();
   if (auto opened = open_http(); !opened) {
@@ -123,6 +135,7 @@ Result<int> Runtime::run() {
   signals_.reset();
   hooks_.reset();
   pump_.finish(kLastOutputTime);
+  terminal_.take_back();
   return *exit_code_;
 }
 
@@ -131,12 +144,17 @@ Result<int> Runtime::run() {
 void Runtime::turn() {
   was_ready_ = was_ready_ || supervisor_.is_ready();
   follow_limits();
+  if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
+    (void)reload(*asked_by);  // has told in the log what is wrong
+  }
+  int reaps = 0;
   while (!exit_code_) {
     if (events_.empty()) {
       const auto deadline = supervisor_.next_deadline();
       if (deadline && *deadline <= sys::now()) {
         events_.emplace_back(event::DeadlineReached{});
-      } else if (std::exchange(children_may_have_ended_, false)) {
+      } else if (children_may_have_ended_ && reaps++ < kReapsInATurn) {
+        children_may_have_ended_ = false;
         reap();
         continue;
       } else {
@@ -152,6 +170,7 @@ void Runtime::turn() {
     }
   }
   stop_asked_this_turn_ = false;
+  watch_terminal();
   arm_timer();
 }
 
@@ -160,11 +179,18 @@ void Runtime::arm_timer() {
   if (const auto resize = limits_ ? limits_->next_deadline() : std::nullopt) {
     deadline = deadline ? std::min(*deadline, *resize) : *resize;
   }
+  if (children_may_have_ended_) {
+    deadline = sys::now();  // not all were reaped in this turn
+  }
   hooks_->wake_at(exit_code_ ? std::nullopt : deadline, sys::now());
 }
 
 void Runtime::read_signals() {
-  while (const auto received = sys::read_signal(signal_fd_.get())) {
+  for (int count = 0; count < kSignalsAtOnce; ++count) {
+    const auto received = sys::read_signal(signal_fd_.get());
+    if (!received) {
+      return;
+    }
     if (received->signal == signals::child) {
       children_may_have_ended_ = true;
     } else if (!received->is_about_us()) {
@@ -187,6 +213,11 @@ void Runtime::act_on(const ArrivedSignal& arrived) {
                                 .first_slot_only = decision.does == Does::to_first_slot});
       break;
     case Does::stop:
+      if (arrived.from_kernel &&
+          terminal_.lone_holder()) {  // the terminal is gone: as in single mode
+        (void)sys::send_signal_to_group(*terminal_.lone_holder(), arrived.signal);
+        break;
+      }
       // Several that came together are one wish: only one in a later turn means "quickly".
       if (!std::exchange(stop_asked_this_turn_, true)) {
         post(event::StopAsked{.quick = false, .why = to_string(arrived.signal)});
@@ -196,7 +227,7 @@ void Runtime::act_on(const ArrivedSignal& arrived) {
       post(event::StopAsked{.quick = true, .why = to_string(arrived.signal)});
       break;
     case Does::reload:
-      (void)reload(to_string(arrived.signal));  // has told in the log what is wrong
+      reload_asked_by_ = to_string(arrived.signal);  // several that came together are one wish
       break;
     case Does::more:
     case Does::fewer:
@@ -206,7 +237,7 @@ void Runtime::act_on(const ArrivedSignal& arrived) {
 }
 
 void Runtime::reap() {
-  for (;;) {
+  for (int count = 0; count < kReapedAtOnce; ++count) {
     const sys::Reaped reaped = sys::reap();
     if (!reaped.ended) {
       if (!reaped.anyone_left) {
@@ -214,11 +245,13 @@ void Runtime::reap() {
       }
       return;
     }
+    before_end_of(*reaped.ended);
     post(event::Exited{.pid = reaped.ended->pid,
                        .status = reaped.ended->status,
                        .out_of_memory = judge_memory(*reaped.ended),
                        .last_words = take_last_words(reaped.ended->pid)});
   }
+  children_may_have_ended_ = true;
 }
 
 // Of a worker or hook that was just reaped; nothing of any other process.
@@ -295,6 +328,13 @@ void Runtime::spawn(const action::Spawn& wanted) {
         .worker = wanted.worker, .exit_code = 126, .reason = to_string(channel.error())});
     return;
   }
+  const auto there = directory_.visit();
+  if (!there) {
+    data_plane_.forget(wanted.worker);
+    post(event::SpawnFailed{
+        .worker = wanted.worker, .exit_code = 126, .reason = to_string(there.error())});
+    return;
+  }
   auto ends = pump_.open(wanted.worker, config_.programs[wanted.program.value].name, wanted.slot);
   if (!ends) {
     log_.warn("log_pipe_failed", to_string(ends.error()) + ", its output passes as it is");
@@ -302,7 +342,8 @@ void Runtime::spawn(const action::Spawn& wanted) {
   }
   const sys::SpawnResult result =
       launcher_of(wanted.program)
-          .start(wanted, channel->get(), {.out = ends->out.get(), .err = ends->err.get()});
+          .start(wanted, channel->get(), {.out = ends->out.get(), .err = ends->err.get()},
+                 place_of(wanted));
   ends = loop::LogPump::Ends{};  // ours go, so that the worker's are the last
   if (const auto* failure = std::get_if<sys::SpawnFailure>(&result)) {
     children_may_have_ended_ =
@@ -312,6 +353,9 @@ void Runtime::spawn(const action::Spawn& wanted) {
     post(event::SpawnFailed{
         .worker = wanted.worker, .exit_code = failure->exit_code, .reason = failure->message});
     return;
+  }
+  if (wanted.alone) {
+    terminal_.taken_by(std::get<Pid>(result));
   }
   pump_.set_pid(wanted.worker, std::get<Pid>(result));
   post(event::Spawned{.worker = wanted.worker, .pid = std::get<Pid>(result)});
@@ -323,13 +367,15 @@ void Runtime::spawn(const action::Spawn& wanted) {
 
 void Runtime::run_hook(const action::RunHook& wanted) {
   const bool before = wanted.hook == Hook::pre_start;
+  const auto there = directory_.visit();  // gone: the hook fails in /, by itself
   auto ends = pump_.open(wanted.process, before ? "pre_start" : "post_stop", SlotId{});
   if (!ends) {
     ends = loop::LogPump::Ends{};  // its output passes as it is
   }
   const auto started =
       start_hook(before ? config_.pre_start : config_.post_stop, config_.top_level,
-                 invocation_.environment, {.out = ends->out.get(), .err = ends->err.get()});
+                 invocation_.environment, {.out = ends->out.get(), .err = ends->err.get()},
+                 {.in = terminal_.other_input(), .descriptor_limit = descriptor_limit_});
   ends = loop::LogPump::Ends{};
   if (const auto* pid = started ? std::get_if<Pid>(&*started) : nullptr) {
     pump_.set_pid(wanted.process, *pid);
@@ -378,6 +424,12 @@ Result<void> Runtime::reload(std::string_view asked_by) {
                fmt::format("reload ({}) refused, all goes on as it was: {}", asked_by, trim(why)));
     return Error{.operation = "reload", .subject = {}, .code = 0, .reason = std::string(trim(why))};
   };
+  std::optional<sys::StartingDirectory::Visit> there;
+  if (auto visit = directory_.visit()) {
+    there.emplace(*std::move(visit));
+  } else {
+    return refuse(to_string(visit.error()));
+  }
   const Invocation again =
       read_invocation(invocation_.argv, invocation_.environment,
                       ConfigFiles(invocation_.evaluated_path, invocation_.evaluated));

@@ -26,6 +26,7 @@
 #include "app/log.h"
 #include "app/options.h"
 #include "app/prepare.h"
+#include "app/terminal_lease.h"
 #include "core/metrics.h"
 #include "core/oom.h"
 #include "core/resources.h"
@@ -36,7 +37,9 @@
 #include "loop/log_pump.h"
 #include "loop/poll.h"
 #include "loop/turn_hooks.h"
+#include "sys/descriptor_limit.h"
 #include "sys/reap.h"
+#include "sys/starting_directory.h"
 
 namespace ni::app {
 
@@ -46,8 +49,9 @@ class Runtime final : public Host {
   Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Prepared prepared, Log& log);
   ~Runtime() override;
 
-  // Until the container ends; its exit code. Error: the loop could not be set up.
-  Result<int> run();
+  // Until the container ends; its exit code. Workers get the limit given. Error: the loop could not
+  // be set up.
+  Result<int> run(sys::DescriptorLimit of_workers);
 
   void post(Event event) { events_.push_back(std::move(event)); }
   void perform(const Action& action) override;
@@ -66,6 +70,12 @@ class Runtime final : public Host {
   void read_signals();
   void act_on(const ArrivedSignal& arrived);
   void reap();
+  // runtime_surroundings.cpp
+  void leave_surroundings();
+  Result<Prepared> prepare_again(const Invocation& invocation, const Resources& resources) const;
+  WorkerPlace place_of(const action::Spawn& wanted) const;
+  void watch_terminal();
+  void before_end_of(const sys::Ended& ended);
   void arm_timer();
   void follow_limits();
   // Whether the kernel's OOM killer ended it; says so when memory is why a worker died.
@@ -95,6 +105,9 @@ class Runtime final : public Host {
   Log& log_;
   loop::LogPump pump_;
   Supervisor supervisor_;
+  sys::StartingDirectory directory_;
+  TerminalLease terminal_;
+  sys::DescriptorLimit descriptor_limit_;  // of workers
   DataPlane data_plane_;
   std::deque<Event> events_;
   Actions actions_;  // reused from turn to turn
@@ -115,6 +128,7 @@ class Runtime final : public Host {
   OomLedger oom_ledger_;
   bool children_may_have_ended_ = true;
   bool stop_asked_this_turn_ = false;
+  std::optional<std::string> reload_asked_by_;
   std::optional<int> exit_code_;
 };
 

@@ -1,5 +1,7 @@
 #include "app/start.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 
 #include "app/container_files.h"
@@ -7,6 +9,7 @@
 #include "app/prepare.h"
 #include "app/runtime.h"
 #include "app/start_single.h"
+#include "sys/descriptor_limit.h"
 #include "sys/reap.h"
 
 namespace ni::app {
@@ -17,8 +20,33 @@ int fail(Log& log, std::string_view event, const Error& error, int exit_code) {
   return exit_code;
 }
 
+// Enough to start and to restart: the standard three, libuv's six, signals, the control socket, files
+// of limits; of each worker its channel, its log pipes and a socket that it listens on.
+Result<void> enough_descriptors(const sys::DescriptorLimit& limit, const std::vector<Plan>& plans) {
+  constexpr std::uint64_t kOwn = 24;
+  std::uint64_t workers = 0;
+  for (const Plan& plan : plans) {
+    workers += plan.workers;
+  }
+  const std::uint64_t needed = kOwn + 4 * workers;
+  if (limit.hard >= needed) {
+    return {};
+  }
+  return Error{.operation = "start",
+               .subject = fmt::format("{} workers", workers),
+               .code = 0,
+               .reason = fmt::format(
+                   "RLIMIT_NOFILE allows {} descriptors, a cluster needs {}; raise it (docker run "
+                   "--ulimit nofile=1024) or set NODEINIT_MODE=single",
+                   limit.hard, needed)};
+}
+
 int run_cluster(const Invocation& invocation, Resources resources, Prepared prepared, Log& log) {
   sys::adopt_orphans();
+  const sys::DescriptorLimit limit = sys::raise_descriptor_limit();
+  if (auto enough = enough_descriptors(limit, prepared.plans); !enough) {
+    return fail(log, "start_failed", enough.error(), 126);
+  }
   uv_loop_t loop;
   if (const int error = uv_loop_init(&loop); error != 0) {
     return fail(log, "start_failed",
@@ -28,7 +56,7 @@ int run_cluster(const Invocation& invocation, Resources resources, Prepared prep
   int exit_code = 126;
   {
     Runtime runtime(&loop, invocation, std::move(resources), std::move(prepared), log);
-    const auto result = runtime.run();
+    const auto result = runtime.run(limit);
     exit_code = result ? *result : fail(log, "start_failed", result.error(), 126);
   }
   uv_run(&loop, UV_RUN_DEFAULT);  // libuv closes its handles here

@@ -24,7 +24,7 @@ SignalDecision habit_of_cluster(const ArrivedSignal& arrived) {
     return act(Does::quick_stop);
   }
   if (signal == signals::hup) {
-    return act(Does::reload);
+    return act(arrived.from_kernel ? Does::stop : Does::reload);
   }
   const bool stops_by_default =
       signal == signals::tstp || signal == signals::ttin || signal == signals::ttou;

@@ -7,7 +7,8 @@
 //                              single mode       cluster mode
 //   TERM INT                   to the worker     stop in order
 //   QUIT                       to the worker     quick stop
-//   HUP                        to the worker     rolling reload
+//   HUP, sent                  to the worker     rolling reload
+//   HUP, terminal              to the worker     stop in order: whoever sat there is gone
 //   TTIN / TTOU, sent          to the worker     one worker more / fewer
 //   TSTP TTIN TTOU, terminal   to the worker     nothing: nobody could resume a stopped service
 //   USR1                       to the worker     to slot 0 (Node's inspector has one port)

@@ -237,7 +237,10 @@ void Supervisor::end(Worker& worker, EndReason reason, Turn turn) {
   if (!at_fault && !worker.kill_by) {
     worker.kill_by = kill_by(turn);
   }
-  const bool politely = !at_fault && program_of(worker).config.stop == StopStyle::drain;
+  // A command that is not node itself and has never asked for a socket will not hear of a drain.
+  const bool listens_to_us = !program_of(worker).signal_group || worker.asked_for_socket;
+  const bool politely =
+      !at_fault && listens_to_us && program_of(worker).config.stop == StopStyle::drain;
   input(worker, politely ? WorkerInput::stop : WorkerInput::terminate, turn);
 }
 

@@ -11,7 +11,7 @@ namespace {
 // One turn of the loop reads no more than this from one worker, so that a talkative one cannot
 // starve the others.
 constexpr int kReadsPerTurn = 4;
-constexpr std::size_t kReadSize = std::size_t{64} << 10U;
+constexpr std::size_t kReadSize = std::size_t{16} << 10U;  // on a stack that may have 64 KiB
 
 }  // namespace
 
@@ -84,7 +84,7 @@ void Channel::write() {
 
 bool Channel::read() {
   std::array<char, kReadSize>
-      buffer;  // NOLINT: filled by the kernel, 64 KiB of zeros per read would be waste
+      buffer;  // NOLINT: filled by the kernel, zeros per read would be waste
   std::vector<wire::IpcLine> lines;
   for (int reads = 0; reads < kReadsPerTurn; ++reads) {
     const Result<sys::Received> received = sys::receive(fd_.get(), buffer);

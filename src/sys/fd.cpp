@@ -134,6 +134,11 @@ Result<void> set_close_on_exec(int fd, bool close) {
   return {};
 }
 
+bool is_inheritable(int fd) noexcept {
+  const int flags = ::fcntl(fd, F_GETFD);
+  return flags >= 0 && (flags & FD_CLOEXEC) == 0;
+}
+
 void occupy_standard_descriptors() noexcept {
   for (int wanted = 0; wanted <= 2; ++wanted) {
     if (::fcntl(wanted, F_GETFD) >= 0) {

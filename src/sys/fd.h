@@ -54,6 +54,9 @@ Result<void> set_nonblocking(int fd);
 // The flag that says whether an exec'd program inherits it.
 Result<void> set_close_on_exec(int fd, bool close);
 
+// Open, and a program that we exec would have it.
+bool is_inheritable(int fd) noexcept;
+
 // Started with any of 0, 1, 2 closed, the next descriptor opened would land there and be taken for
 // a terminal or a log. Occupies the closed ones (with /dev/null, or where there is none with
 // something that cannot be read or written); CLOEXEC, so that a worker finds them closed as we did.

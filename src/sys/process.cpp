@@ -148,6 +148,9 @@ int run_in_new_process(void* argument) {
     set_oom_score_adj(*request.oom_score_adj);
   }
   map_descriptors(prepared);
+  if (request.descriptor_limit) {
+    set_descriptor_limit(*request.descriptor_limit);
+  }
   if (request.directory_fd >= 0 && ::fchdir(request.directory_fd) != 0) {
     give_up(prepared, SpawnStage::directory, errno);
   }

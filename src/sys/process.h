@@ -17,6 +17,7 @@
 
 #include "base/types.h"
 #include "base/user_ids.h"
+#include "sys/descriptor_limit.h"
 
 namespace ni::sys {
 
@@ -39,6 +40,7 @@ struct SpawnRequest {
   bool dies_with_us = true;               // SIGKILL when we end (PR_SET_PDEATHSIG)
   std::optional<int> oom_score_adj = {};  // best effort
   bool takes_listen_pid = false;          // LISTEN_PID naming us shall name it (sd_listen_fds(3))
+  std::optional<DescriptorLimit> descriptor_limit = {};  // nullopt: ours
 };
 
 enum class SpawnStage : std::uint8_t { clone, descriptors, user, directory, parent_gone, exec };

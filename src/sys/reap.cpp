@@ -104,6 +104,16 @@ Reaped reap() noexcept {
   }
 }
 
+std::optional<Stopped> take_stopped() noexcept {
+  siginfo_t info{};
+  if (::waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG) != 0) {
+    return std::nullopt;
+  }
+  const auto pid = Pid::from(info.si_pid);  // 0: nobody
+  const auto by = Signal::from(info.si_status);
+  return pid && by ? std::optional(Stopped{.pid = *pid, .by = *by}) : std::nullopt;
+}
+
 void adopt_orphans() noexcept {
   if (::getpid() != 1) {
     (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

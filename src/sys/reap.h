@@ -26,6 +26,13 @@ struct Reaped {
 // Takes one that has ended, at once, never waiting.
 Reaped reap() noexcept;
 
+// Takes one that a signal has stopped since it was last asked for, at once.
+struct Stopped {
+  Pid pid;
+  Signal by;
+};
+std::optional<Stopped> take_stopped() noexcept;
+
 // Makes orphans below us ours when we are not PID 1 (prctl(2), PR_SET_CHILD_SUBREAPER). Silent:
 // without it they go to somebody else, which is how it is for any program.
 void adopt_orphans() noexcept;

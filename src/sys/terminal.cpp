@@ -33,6 +33,16 @@ std::optional<ForegroundTerminal> ForegroundTerminal::find() noexcept {
   return terminal;
 }
 
+void ForegroundTerminal::lead_foreground_group() noexcept {
+  if (::getpgrp() == 0 && ::setpgid(0, 0) == 0) {
+    (void)::tcsetpgrp(fd(), ::getpgrp());  // SIGTTOU is blocked
+  }
+}
+
+void ForegroundTerminal::give_to(Pid group_leader) noexcept {
+  (void)::tcsetpgrp(fd(), group_leader.value());  // EPERM: it has just ended
+}
+
 void ForegroundTerminal::take_back() noexcept {
   if (standard_ < 0 && !opened_) {
     return;

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "base/types.h"
 #include "sys/fd.h"
 
 namespace ni::sys {
@@ -17,6 +18,12 @@ class ForegroundTerminal {
 
   // For SpawnRequest::foreground_of; borrowed.
   int fd() const noexcept { return opened_ ? opened_.get() : standard_; }
+
+  // Where our group was made outside of our PID namespace it has no name here, and a foreground given
+  // away could not be taken back: makes us the leader of a group of our own, in the foreground.
+  void lead_foreground_group() noexcept;
+
+  void give_to(Pid group_leader) noexcept;
 
   // Gives up a descriptor of our own until take_back(); 0–2 are not ours to close.
   void close() noexcept { opened_.reset(); }

@@ -54,6 +54,13 @@ TEST_CASE("a terminal neither stops nor scales a cluster, but Ctrl-C ends it") {
         Does::stop);
 }
 
+TEST_CASE("HUP of somebody reloads a cluster, HUP of a terminal that went away stops it") {
+  CHECK(decide({.signal = signals::hup, .from_kernel = false}, {}, Mode::cluster).does ==
+        Does::reload);
+  CHECK(decide({.signal = signals::hup, .from_kernel = true}, {}, Mode::cluster).does ==
+        Does::stop);
+}
+
 TEST_CASE("a signal rewritten to another is treated as that other, once") {
   const std::vector<SignalRule> rules = {
       {.from = signals::term, .does = Rule::send, .to = signals::interrupt},

@@ -217,6 +217,16 @@ TEST_CASE("a program can be run as another user with that user's groups alone") 
   CHECK(ran.output == "12345\n23456\n23456 34567\n");
 }
 
+TEST_CASE("a program has the limit of descriptors that is asked for, and we keep ours") {
+  const sys::DescriptorLimit ours = sys::descriptor_limit();
+  const sys::SpawnRequest limited{.argv = nullptr,
+                                  .environment = nullptr,
+                                  .descriptor_limit = sys::DescriptorLimit{.soft = 77, .hard = 99}};
+  CHECK(run({"sh", "-c", "ulimit -Sn; ulimit -Hn"}, {"PATH=/bin:/usr/bin"}, limited).output ==
+        "77\n99\n");
+  CHECK(sys::descriptor_limit().soft == ours.soft);
+}
+
 TEST_CASE("LISTEN_PID names the new process when it named us, and is left alone otherwise") {
   const std::string ours = "LISTEN_PID=" + std::to_string(::getpid());
   const sys::SpawnRequest takes{.argv = nullptr, .environment = nullptr, .takes_listen_pid = true};

@@ -1,7 +1,7 @@
 // What an init runs under test: probe WHAT [args]. Talks on descriptor 1, in lines; ends by itself after a minute or
 // two in any case.
 //
-//   record [SIG=CODE…]         all signals blocked; a line for each that arrives; SIG ends it with CODE; "!SIG" ignored
+//   record [SIG=CODE…]         all signals blocked; a line for each that arrives; SIG ends it with CODE
 //   count [SIG=CODE…]          the same without a line for each; "count SIG N" at the end
 //   state                      what it was started with: mask, dispositions, descriptors, groups, limits…
 //   words                      argv and environment, a line each, as hex
@@ -15,6 +15,7 @@
 //   outlived N CODE HOW        ends at once; N orphans run on. HOW: default, stubborn (ignore TERM), slow (300 ms to
 //                              tidy up: "term" and "tidy" lines)
 //   flood N TARGET             sends N signals of all kinds to TARGET, then TERM
+//   queue N SIG TARGET         sends SIG N times with the values 1…N (sigqueue)
 //   tty                        reads a line from the terminal and tells it
 #define _GNU_SOURCE
 #include <errno.h>
@@ -62,17 +63,21 @@ static int record(int argc, char** argv, int quiet) {
     int signal, status;
     if (sscanf(argv[i], "%d=%d", &signal, &status) == 2) code[signal] = status;
   }
+  const char* slot = getenv("NODEINIT_SLOT");  // of a cluster: several talk at once
+  char at[16] = "";
+  if (slot != NULL) snprintf(at, sizeof at, " at %.4s", slot);
   block_all();
-  dprintf(1, "ready %d\n", getpid());
+  dprintf(1, "ready %d%s\n", getpid(), at);
   for (;;) {
     siginfo_t info;
     const int signal = next_signal(&info);
     if (signal < 0) continue;
     ++counts[signal];
-    if (!quiet) dprintf(1, "signal %d\n", signal);
+    if (!quiet && info.si_code == SI_QUEUE) dprintf(1, "queued %d %d%s\n", signal, info.si_value.sival_int, at);
+    if (!quiet && info.si_code != SI_QUEUE) dprintf(1, "signal %d%s\n", signal, at);
     if (code[signal] < 0) continue;
     for (int i = 1; quiet && i <= 64; ++i) {
-      if (counts[i]) dprintf(1, "count %d %d\n", i, counts[i]);
+      if (counts[i]) dprintf(1, "count %d %d%s\n", i, counts[i], at);
     }
     return code[signal];
   }
@@ -308,6 +313,14 @@ static int flood(int count, int target) {
   return 0;
 }
 
+static int queue(int count, int signal, int target) {
+  for (int i = 1; i <= count; ++i) {
+    const union sigval value = {.sival_int = i};
+    if (sigqueue(target, signal, value) != 0) return 1;
+  }
+  return 0;
+}
+
 static int terminal(void) {
   char line[256] = "";
   dprintf(1, "ready\n");
@@ -328,6 +341,7 @@ int main(int argc, char** argv, char** environment) {
   if (IS("statuses")) return statuses(a);
   if (IS("outlived")) return outlived(a, b, argv[4]);
   if (IS("flood")) return flood(a, b);
+  if (IS("queue")) return queue(a, b, c);
   if (IS("tty")) return terminal();
   block_all();
   if (IS("daemon")) {
