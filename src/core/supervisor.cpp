@@ -93,6 +93,9 @@ std::optional<Instant> Supervisor::next_deadline() const {
       earliest = instant;
     }
   };
+  if (continue_at_) {
+    consider(*continue_at_);
+  }
   for (const auto& [incarnation, worker] : workers_) {
     if (worker.deadline) {
       consider(*worker.deadline);

@@ -171,6 +171,7 @@ class Supervisor {
   Incarnation last_incarnation_;
   std::optional<RunningHook> hook_;
   std::optional<Instant> phase_deadline_;  // of lingering and sweeping
+  std::optional<Instant> continue_at_;     // in sweeping: SIGCONT for who is stopped
   Instant stop_deadline_;                  // of the whole stop, from lingering on
   int exit_code_ = 0;
   std::string exit_reason_;

@@ -12,6 +12,9 @@ namespace {
 constexpr Duration kQuickGrace = 2s;
 // Processes that workers left behind get so long after SIGTERM, if the grace leaves as much.
 constexpr Duration kLongestSweep = 5s;
+// A stopped one among them has not heard of it: SIGCONT so long after, for of two pending signals the
+// handler of the second runs first.
+constexpr Duration kBeforeContinue = 500ms;
 // After SIGKILL to what is left there is nothing to do but to be seen reaping.
 constexpr Duration kAfterKill = 1s;
 
@@ -133,13 +136,22 @@ void Supervisor::advance_stop(Turn turn) {
     phase_ = Phase::sweeping;
     const Instant latest = std::max(stop_deadline_, turn.now + kQuickGrace / 4);
     phase_deadline_ = std::min(turn.now + kLongestSweep, latest);
+    continue_at_ = turn.now + std::min(kBeforeContinue, (*phase_deadline_ - turn.now) / 2);
     turn.out.push_back(action::CloseListeners{});
     turn.out.push_back(action::SignalRemaining{signals::term});
     return;
   }
-  if (phase_ != Phase::sweeping || *phase_deadline_ > turn.now) {
+  if (phase_ != Phase::sweeping) {
     return;
   }
+  if (*phase_deadline_ > turn.now) {
+    if (continue_at_ && *continue_at_ <= turn.now) {
+      continue_at_.reset();
+      turn.out.push_back(action::SignalRemaining{signals::cont});
+    }
+    return;
+  }
+  continue_at_.reset();
   if (!swept_with_kill_) {
     swept_with_kill_ = true;
     phase_deadline_ = turn.now + kAfterKill;

@@ -30,10 +30,12 @@ def workers(run):
     found = {}
     for pid in workers_of(run.pid):
         try:
-            slot = environment(pid).get("NODEINIT_SLOT") if os.getsid(pid) == os.getsid(run.pid) else None
+            # Orphans have the variable, too, but lead no group, or a session of their own.
+            leads_here = os.getpgid(pid) == pid and os.getsid(pid) == os.getsid(run.pid)
+            slot = environment(pid).get("NODEINIT_SLOT") if leads_here else None
         except OSError:
             continue  # it has just ended
-        # Between clone and exec it is still a nodeinit. Orphans have the variable, too, but in a session of their own.
+        # Between clone and exec it is still a nodeinit.
         if slot is not None and (status(pid, "State") or "Z")[0] not in "ZX" and status(pid, "Name") != "nodeinit":
             found[int(slot)] = pid
     return found
