@@ -26,10 +26,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from integration.init import harness  # noqa: E402
+from support import nodeinit  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 INITS = {
-    "nodeinit": [harness.nodeinit(), "--"],
+    "nodeinit": [nodeinit.binary(), "--"],
     "tini-static": ["tini-static", "--"],
     "catatonit": ["catatonit", "--"],
     "dumb-init": ["dumb-init", "--"],

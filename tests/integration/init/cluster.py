@@ -10,14 +10,16 @@
 import os
 from pathlib import Path
 
-from .harness import Init, nodeinit, status, until, workers_of
+from support import nodeinit
+
+from .harness import Init, status, until, workers_of
 
 _OPTIONS = ["--mode", "cluster", "--workers", "2", "--log", "inherit", "--log-level", "warn"]
-ALONE = Init("nodeinit-cluster", [nodeinit(), *_OPTIONS, "--"])
+ALONE = Init("nodeinit-cluster", [nodeinit.binary(), *_OPTIONS, "--"])
 
 
 def start(words, *options, **how):
-    init = Init("nodeinit-cluster", [nodeinit(), *_OPTIONS, "--ready", "online", *options, "--"])
+    init = Init("nodeinit-cluster", [nodeinit.binary(), *_OPTIONS, "--ready", "online", *options, "--"])
     return init.start(words, **how)
 
 

@@ -125,8 +125,6 @@ def _bash():
     return ["bash", "-c", '"$@"; exit $?', "bash"]
 
 
-
-
 INITS = {
     "nodeinit": Init("nodeinit", [nodeinit.binary(), "--"], group_env={"NODEINIT_SIGNALS": "TERM=group"}),
     "tini": Init("tini", ["tini", "--"], ["-g"]),

@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support import node
+from support import node, nodeinit
 
 from . import cluster, harness
 from .cases_tty import LEADERS, Terminal
-from .harness import Init, nodeinit, probe, status, until
+from .harness import Init, probe, status, until
 
 pytestmark = pytest.mark.skipif(not harness.can_unshare(), reason="needs the right to make PID namespaces (root)")
 
 OPTIONS = ["--mode", "cluster", "--workers", "2", "--log-level", "warn"]
-SERVICE = Init("nodeinit-cluster", [nodeinit(), *OPTIONS, "--ready", "online", "--"])
-AUTO = Init("nodeinit-cluster", [nodeinit(), "--workers", "2", "--log-level", "warn", "--"])
+SERVICE = Init("nodeinit-cluster", [nodeinit.binary(), *OPTIONS, "--ready", "online", "--"])
+AUTO = Init("nodeinit-cluster", [nodeinit.binary(), "--workers", "2", "--log-level", "warn", "--"])
 
 # Listens after a moment, and reads its standard input as development servers do.
 READER = """
