@@ -83,6 +83,20 @@ void DataPlane::set_slots(ProgramId program, unsigned slots) {
   perform();
 }
 
+void DataPlane::excuse(Incarnation worker) {
+  primary_.excuse(worker, now());
+  perform();
+}
+
+void DataPlane::set_guards(ProgramId program, Duration ping_every, Duration hang_timeout) {
+  if (program.value >= settings_.programs.size()) return;
+  Primary::Program& settings = settings_.programs[program.value];
+  settings.ping_every = ping_every;
+  settings.hang_timeout = hang_timeout;
+  primary_.set_program(program, settings);
+  perform();
+}
+
 void DataPlane::forget(Incarnation worker) {
   channels_.erase(worker);
   primary_.forget(worker);

@@ -65,6 +65,10 @@ class DataPlane {
   void forget(Incarnation worker);
   // The event loop's delays of a live worker, if they are measured; nullptr: no such worker.
   const LoopDelay* loop_delay(Incarnation worker) const { return primary_.loop_delay(worker); }
+  bool is_unresponsive(Incarnation worker) const { return primary_.is_unresponsive(worker); }
+  void excuse(Incarnation worker);
+  // The program's settings were read again. Sockets are as they were.
+  void set_guards(ProgramId program, Duration ping_every, Duration hang_timeout);
   // The container stops: what has connected gets to a worker, then the listeners are closed and the
   // workers disconnected. Who connects later is refused.
   void stop_accepting();

@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "core/node_arguments.h"
 #include "core/user.h"
+#include "sys/read_file.h"
+#include "sys/starting_directory.h"
 
 namespace ni::app {
 namespace {
@@ -19,6 +21,17 @@ bool is_channel_variable(std::string_view name) {
   constexpr std::array<std::string_view, 3> kNames = {
       "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"};
   return std::ranges::find(kNames, name) != kNames.end();
+}
+
+// When memory ends the kernel must take a worker, which is replaced, not PID 1, which takes the container along. The
+// step is small: beside other containers of the machine ours shall weigh as the platform has decided. Raising needs no
+// right (proc(5), oom_score_adj).
+std::optional<int> score_above_ours() {
+  constexpr int kStep = 10;
+  constexpr int kHighest = 1000;
+  const auto text = sys::read_file("/proc/self/oom_score_adj");
+  const auto ours = text ? parse_number<int>(trim(*text)) : std::nullopt;
+  return ours && *ours < kHighest ? std::optional(std::min(*ours + kStep, kHighest)) : std::nullopt;
 }
 
 void set_variable(Environment& environment, std::string_view name, std::string value) {
@@ -94,6 +107,10 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& la
   launcher.slot_variables_ = config.slot_variables;
   launcher.is_node_ = launch.node;
   launcher.directory_ = config.directory;
+  if (config.directory) {
+    launcher.resolved_ = sys::real_path(*config.directory);
+  }
+  launcher.oom_score_adj_ = score_above_ours();
   if (config.user) {
     NI_TRY(launcher.user_, resolve_user(*config.user, ConfigFiles()));
   }
@@ -129,14 +146,19 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, Worker
 
   std::vector<sys::DescriptorMapping> descriptors = mappings_of(output, place);
   descriptors.push_back({.from = channel, .to = channel_fd});
+  // A worker that is restarted belongs to the release of the others, wherever a link leads by now; if
+  // that release was removed, to what is there.
+  const bool still_there = resolved_ && ConfigFiles().is_directory(*resolved_);
+  const std::optional<std::string>& directory = still_there ? resolved_ : directory_;
   const sys::StringArray argv(spawn.alone ? first_argv_ : argv_);
   const sys::StringArray variables(joined(environment));
   return sys::spawn({.argv = argv.get(),
                      .environment = variables.get(),
-                     .directory = directory_ ? directory_->c_str() : nullptr,
+                     .directory = directory ? directory->c_str() : nullptr,
                      .descriptors = descriptors,
                      .user = user_ ? &*user_ : nullptr,
                      .foreground_of = place.foreground_of,
+                     .oom_score_adj = oom_score_adj_,
                      .takes_listen_pid = true,
                      .descriptor_limit = place.descriptor_limit});
 }

@@ -60,7 +60,9 @@ class Launcher {
   std::vector<std::string> first_argv_;  // for the worker that goes alone
   Environment environment_;
   std::optional<std::string> directory_;
+  std::optional<std::string> resolved_;  // where directory_ led when it was prepared
   std::optional<UserIds> user_;
+  std::optional<int> oom_score_adj_;  // above ours; nullopt: as ours
   bool is_node_ = false;
 };
 

@@ -47,16 +47,9 @@ DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Pl
   settings.inherited = listen_descriptors(environment);
   settings.directory = &directory;
   for (std::size_t i = 0; i < config.programs.size(); ++i) {
-    const Duration hang = config.programs[i].hang_timeout;
-    // Often enough for the guard; seldom for metrics alone; never for nobody.
-    const Duration ping_every = hang > 0s     ? std::clamp<Duration>(hang / 4, 100ms, 5s)
-                                : config.http ? Duration(5s)
-                                              : Duration(0);
     settings.programs.push_back(
         {.balance = balance_for(config.programs[i].command.front(), config.programs[i].balance),
-         .slots = plans[i].workers,
-         .ping_every = ping_every,
-         .hang_timeout = hang});
+         .slots = plans[i].workers});
   }
   settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
   return settings;
@@ -83,7 +76,7 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Pr
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
       data_plane_(loop,
                   data_plane_settings(config_, plans_, invocation_.environment, directory_, log),
-                  [this](Event event) { post(std::move(event)); }),
+                  [this](Event event) { hear(std::move(event)); }),
       oom_counter_(oom_counter_path(resources_)),
       oom_ledger_(oom_kills()) {}
 
@@ -112,6 +105,7 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
     }
   }
   leave_surroundings();
+  set_guards();
   open_control();
   if (config_.follow_resize) {
     limits_.emplace(loop_, resources_, plans_,
@@ -144,6 +138,8 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
 void Runtime::turn() {
   was_ready_ = was_ready_ || supervisor_.is_ready();
   follow_limits();
+  examine_hangs();
+  guard_memory();
   if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
     (void)reload(*asked_by);  // has told in the log what is wrong
   }
@@ -176,8 +172,10 @@ void Runtime::turn() {
 
 void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
-  if (const auto resize = limits_ ? limits_->next_deadline() : std::nullopt) {
-    deadline = deadline ? std::min(*deadline, *resize) : *resize;
+  for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline()}) {
+    if (other) {
+      deadline = deadline ? std::min(*deadline, *other) : *other;
+    }
   }
   if (children_may_have_ended_) {
     deadline = sys::now();  // not all were reaped in this turn
@@ -286,6 +284,7 @@ void Runtime::perform(const Action& action) {
           },
           [this](const action::Forget& wanted) {
             data_plane_.forget(wanted.worker);
+            hangs_.forget(wanted.worker);
             // What it left behind in its group. ESRCH: nothing, as usual.
             (void)sys::send_signal_to_group(wanted.pid, signals::term);
           },
@@ -298,6 +297,9 @@ void Runtime::perform(const Action& action) {
           [this](const action::StopAccepting&) { data_plane_.stop_accepting(); },
           [this](const action::CloseListeners&) { data_plane_.close_listeners(); },
           [this](const action::SignalRemaining& wanted) {
+            if (wanted.signal == signals::kill) {
+              name_left_over();
+            }
             sys::signal_everyone_left(wanted.signal, std::nullopt);
             children_may_have_ended_ = true;
           },
@@ -320,12 +322,27 @@ void Runtime::perform(const Action& action) {
       action);
 }
 
+// Workers are gone; what they left behind did not end on SIGTERM.
+void Runtime::name_left_over() {
+  constexpr std::size_t kMostNamed = 8;
+  std::string names;
+  for (const sys::LeftOver& each : sys::everyone_left(kMostNamed)) {
+    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", each.pid.value(), each.name);
+  }
+  if (!names.empty()) {
+    log_.warn("left_over_killed",
+              fmt::format("left behind by workers and not ended in time: SIGKILL to {}", names));
+  }
+}
+
 void Runtime::spawn(const action::Spawn& wanted) {
   auto channel = data_plane_.open_channel(
       wanted.worker, {.program = wanted.program, .slot = wanted.slot, .parked = wanted.parked});
   if (!channel) {
-    post(event::SpawnFailed{
-        .worker = wanted.worker, .exit_code = 126, .reason = to_string(channel.error())});
+    post(event::SpawnFailed{.worker = wanted.worker,
+                            .exit_code = 126,
+                            .reason = to_string(channel.error()),
+                            .lacked = true});
     return;
   }
   const auto there = directory_.visit();
@@ -350,8 +367,10 @@ void Runtime::spawn(const action::Spawn& wanted) {
         true;  // what did not get to its program is to be reaped all the same
     data_plane_.forget(wanted.worker);
     pump_.closed(wanted.worker);
-    post(event::SpawnFailed{
-        .worker = wanted.worker, .exit_code = failure->exit_code, .reason = failure->message});
+    post(event::SpawnFailed{.worker = wanted.worker,
+                            .exit_code = failure->exit_code,
+                            .reason = failure->message,
+                            .lacked = failure->lacked});
     return;
   }
   if (wanted.alone) {
@@ -416,46 +435,6 @@ void Runtime::report(const action::Report& report) {
   } else {
     write({});
   }
-}
-
-Result<void> Runtime::reload(std::string_view asked_by) {
-  const auto refuse = [&](std::string_view why) -> Result<void> {
-    log_.error("reload_refused",
-               fmt::format("reload ({}) refused, all goes on as it was: {}", asked_by, trim(why)));
-    return Error{.operation = "reload", .subject = {}, .code = 0, .reason = std::string(trim(why))};
-  };
-  std::optional<sys::StartingDirectory::Visit> there;
-  if (auto visit = directory_.visit()) {
-    there.emplace(*std::move(visit));
-  } else {
-    return refuse(to_string(visit.error()));
-  }
-  const Invocation again =
-      read_invocation(invocation_.argv, invocation_.environment,
-                      ConfigFiles(invocation_.evaluated_path, invocation_.evaluated));
-  if (again.does != Invocation::Does::run) {
-    return refuse(again.complaints);
-  }
-  if (again.config.programs.size() != config_.programs.size()) {
-    return refuse("the number of programs has changed, which needs a new container");
-  }
-  auto prepared = prepare(again, resources_);
-  if (!prepared) {
-    return refuse(to_string(prepared.error()));
-  }
-  config_.programs = std::move(prepared->config.programs);
-  config_.top_level = std::move(prepared->config.top_level);
-  plans_ = std::move(prepared->plans);
-  launchers_ = std::move(prepared->launchers);
-  for (std::size_t i = 0; i < config_.programs.size(); ++i) {
-    supervisor_.reconfigure(ProgramId{static_cast<std::uint32_t>(i)}, config_.programs[i]);
-  }
-  invocation_ = again;
-  if (limits_) {
-    limits_->restart(plans_);
-  }
-  post(event::ReloadAsked{});
-  return {};
 }
 
 }  // namespace ni::app

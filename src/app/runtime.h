@@ -21,12 +21,14 @@
 
 #include "app/control.h"
 #include "app/data_plane.h"
+#include "app/hang_examiner.h"
 #include "app/launcher.h"
 #include "app/limit_follower.h"
 #include "app/log.h"
 #include "app/options.h"
 #include "app/prepare.h"
 #include "app/terminal_lease.h"
+#include "core/memory_guard.h"
 #include "core/metrics.h"
 #include "core/oom.h"
 #include "core/resources.h"
@@ -77,12 +79,22 @@ class Runtime final : public Host {
   void watch_terminal();
   void before_end_of(const sys::Ended& ended);
   void arm_timer();
+  // runtime_reload.cpp
+  Result<void> read_again();
   void follow_limits();
+  // runtime_guards.cpp
+  void hear(Event event);  // from the data plane
+  void examine_hangs();
+  bool container_is_stopped() const;
+  void guard_memory();
+  std::optional<Instant> guards_deadline() const;
+  void set_guards();  // as the configuration has it
   // Whether the kernel's OOM killer ended it; says so when memory is why a worker died.
   bool judge_memory(const sys::Ended& ended);
   // The kernel's counter; nullopt: it cannot be read.
   std::optional<std::uint64_t> oom_kills() const;
   std::string take_last_words(Pid pid);
+  void name_left_over();
   void spawn(const action::Spawn& spawn);
   void run_hook(const action::RunHook& wanted);
   void report(const action::Report& report);
@@ -124,6 +136,10 @@ class Runtime final : public Host {
   bool was_ready_ = false;
   Instant started_at_;
   std::optional<LimitFollower> limits_;  // unless NODEINIT_RESIZE=off
+  HangExaminer hangs_;
+  MemoryGuard memory_guard_;
+  std::vector<std::optional<Bytes>> memory_allowed_;  // by ProgramId
+  std::optional<Instant> next_memory_look_;
   std::string oom_counter_;
   OomLedger oom_ledger_;
   bool children_may_have_ended_ = true;

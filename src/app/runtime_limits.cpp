@@ -34,6 +34,7 @@ void Runtime::follow_limits() {
     }
     replace = replace || decision->replace_workers;
   }
+  set_guards();
   if (replace) {
     post(event::ReloadAsked{});
   }

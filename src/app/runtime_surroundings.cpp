@@ -8,7 +8,8 @@
 namespace ni::app {
 
 void Runtime::leave_surroundings() {
-  directory_ = sys::StartingDirectory::leave();
+  directory_ = sys::StartingDirectory::leave(
+      std::string(find_variable(invocation_.environment, "PWD").value_or("")));
   if (config_.programs.size() == 1) {
     terminal_ = TerminalLease::find();
   }

@@ -92,7 +92,8 @@ struct ProgramConfig {
   std::vector<int> stop_codes;
   std::optional<MemoryAmount> max_memory;
   std::optional<Duration> max_age;
-  Duration hang_timeout = 0s;  // 0: off
+  Duration hang_timeout = 0s;          // 0: off
+  Signal hang_signal = signals::kill;  // what an unresponsive worker gets: SIGKILL or SIGABRT
   unsigned spares = 0;
   unsigned surge = 1;
   bool heap_auto = true;

@@ -28,8 +28,9 @@ struct Spawned {
 };
 struct SpawnFailed {
   Incarnation worker;
-  int exit_code;       // 127 not found, 126 not executable or any other failure
-  std::string reason;  // "cannot execute node: No such file or directory"
+  int exit_code;        // 127 not found, 126 not executable or any other failure
+  std::string reason;   // "cannot execute node: No such file or directory"
+  bool lacked = false;  // something that may come back: processes, memory, descriptors
 };
 
 // What the worker says over its channel (facts of Node's cluster protocol:
@@ -62,6 +63,7 @@ struct ChannelClosed {
 struct Unresponsive {
   Incarnation worker;
   Duration silent_for;
+  std::string diagnosis = {};  // where its main thread is (core/hang_diagnosis.h)
 };
 struct OverMemory {
   Incarnation worker;

@@ -57,7 +57,8 @@ class HandleQueue {
     return &*on_its_way_;
   }
   const HandleLine* on_its_way() const { return on_its_way_ ? &*on_its_way_ : nullptr; }
-  Instant since() const { return since_; }  // when it was first sent
+  Instant since() const { return since_; }  // when it was first sent, or wait_anew() was called
+  void wait_anew(Instant now) { since_ = now; }
 
   void clear() {
     waiting_.clear();

@@ -153,6 +153,7 @@ void Primary::handle_answered(Incarnation id, Worker& worker, bool taken) {
   const bool was_ping = std::holds_alternative<Ping>(line->carries);
   if (was_ping) {
     worker.answers_pings = true;
+    answering_.insert(worker.place.program);
     worker.loop_delay.record(now_ - worker.handles.since());
   }
   if (!taken && !was_ping) {

@@ -59,6 +59,9 @@ class Primary {
   static constexpr Duration kLookEvery = 3ms;
   static constexpr unsigned kLooksWhileEmpty = 16;
   static constexpr Duration kFirstPingPatience = 30s;
+  // We come so much too late to a deadline when we did not run ourselves: the container was frozen,
+  // stopped or starved, and its workers were too.
+  static constexpr Duration kNotRunning = 500ms;
   // The queues are looked at so often when the container stops, and until they are empty: at least
   // twice (a handshake may be under way), at most so often (a worker may be blocked).
   static constexpr Duration kSettleEvery = 10ms;
@@ -101,6 +104,11 @@ class Primary {
 
   std::optional<Instant> next_deadline() const;
   void on_deadline(Instant now);
+
+  // Unresponsive was told of it, and it has not answered since.
+  bool is_unresponsive(Incarnation worker) const;
+  // It could not answer: its time begins anew.
+  void excuse(Incarnation worker, Instant now);
 
   // nullptr: no such worker.
   const LoopDelay* loop_delay(Incarnation worker) const;
@@ -204,7 +212,7 @@ class Primary {
   void answered(Worker& worker);
   void ping(Incarnation id, Worker& worker);
   std::optional<Instant> worker_deadline(const Worker& worker) const;
-  void worker_due(Incarnation id, Worker& worker);
+  void worker_due(Incarnation id, Worker& worker, Instant due);
 
   Worker* find(Incarnation id);
   template <class Action>
@@ -213,6 +221,7 @@ class Primary {
   }
 
   std::map<ProgramId, Program> programs_;
+  std::set<ProgramId> answering_;  // a worker of it has answered a ping: the others can, too
   std::map<Incarnation, Worker> workers_;
   std::map<ListenerId, Listener> listeners_;
   std::map<ConnectionId, Connection> connections_;  // accepted by us, not yet taken by a worker

@@ -115,16 +115,19 @@ std::optional<Instant> Primary::worker_deadline(const Worker& worker) const {
     const bool measured = program->second.ping_every > 0ns;
     return measured ? std::optional(worker.ping_due) : std::nullopt;
   }
-  const bool unknown = std::holds_alternative<Ping>(line->carries) && !worker.answers_pings;
+  const bool unknown = std::holds_alternative<Ping>(line->carries) && !worker.answers_pings &&
+                       !answering_.contains(worker.place.program);
   if (unknown) return worker.handles.since() + kFirstPingPatience;
   if (program->second.hang_timeout == 0ns || worker.told_unresponsive) return std::nullopt;
   return worker.handles.since() + program->second.hang_timeout;
 }
 
-void Primary::worker_due(Incarnation id, Worker& worker) {
+void Primary::worker_due(Incarnation id, Worker& worker, Instant due) {
   const HandleLine* line = worker.handles.on_its_way();
   if (line == nullptr) return ping(id, worker);
-  if (std::holds_alternative<Ping>(line->carries) && !worker.answers_pings) {
+  if (now_ - due > kNotRunning) return worker.handles.wait_anew(now_);
+  if (std::holds_alternative<Ping>(line->carries) && !worker.answers_pings &&
+      !answering_.contains(worker.place.program)) {
     // Deno and Bun do not answer: nothing can be said of them, least of all that they hang.
     worker.pingable = false;
     worker.owes_nack = true;
@@ -152,7 +155,7 @@ void Primary::on_deadline(Instant now) {
   now_ = now;
   for (auto& [id, worker] : workers_) {
     const std::optional<Instant> due = worker_deadline(worker);
-    if (due && *due <= now) worker_due(id, worker);
+    if (due && *due <= now) worker_due(id, worker, *due);
   }
   for (auto& [id, listener] : listeners_) {
     if (!listener.next_look || *listener.next_look > now) continue;
@@ -162,6 +165,18 @@ void Primary::on_deadline(Instant now) {
   accept_for_free_workers();
   if (settling_ && settling_->next <= now) settle(now);
   if (drop_due_ && *drop_due_ <= now) drop_unheld();
+}
+
+bool Primary::is_unresponsive(Incarnation id) const {
+  const auto it = workers_.find(id);
+  return it != workers_.end() && it->second.told_unresponsive;
+}
+
+void Primary::excuse(Incarnation id, Instant now) {
+  Worker* worker = find(id);
+  if (worker == nullptr) return;
+  worker->told_unresponsive = false;
+  worker->handles.wait_anew(now);
 }
 
 const LoopDelay* Primary::loop_delay(Incarnation id) const {

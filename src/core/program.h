@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/config.h"
@@ -21,6 +22,14 @@
 namespace ni {
 
 enum class SlotState : std::uint8_t { vacant, occupied, backing_off, finished };
+
+// Why a worker that works is replaced. Guards (age, memory) take one worker at a time, whatever the
+// surge, and try again later when the successor fails.
+enum class ReplaceFor : std::uint8_t { reload, restart, age, memory };
+std::string_view to_string(ReplaceFor reason);
+inline bool is_guard(ReplaceFor reason) {
+  return reason == ReplaceFor::age || reason == ReplaceFor::memory;
+}
 
 struct Death {
   DeathCause cause = DeathCause::asked;
@@ -38,7 +47,8 @@ struct Slot {
   BackoffState backoff;
   // A worker up to this incarnation is to be replaced. Zero: none is.
   Incarnation replace_through;
-  std::string replace_reason;  // "reload", "restart", "age", "memory"
+  ReplaceFor replace_for = ReplaceFor::reload;
+  std::optional<Instant> replace_after;  // not before; only while a replacement is wanted
 
   // For people and metrics.
   unsigned restarts = 0;

@@ -94,6 +94,11 @@ bool memory(std::string_view text, MemoryAmount& value) {
 bool age(std::string_view text, Duration& value) {
   return read_value(text, value) && value >= 1s;
 }
+// A program that hangs handles no signal: only what the kernel does by itself ends it.
+bool read_hang_signal(std::string_view text, Config&, ProgramConfig& program) {
+  return read_value(text, program.hang_signal) &&
+         (program.hang_signal == signals::kill || program.hang_signal == signals::abort);
+}
 bool path_or_auto(std::string_view text, std::string& value) {
   return read_path(text, value) || text == "auto";
 }
@@ -190,6 +195,10 @@ constexpr Setting kSettings[] = {
     {"hang_timeout", word, program, "0s", "TIME", kTime,
      "event loop unanswered this long: diagnosed, killed, replaced; 0s: off",
      read<&P::hang_timeout>, show<&P::hang_timeout>},
+    {"hang_signal", word, program, "SIGKILL", "SIGNAL", "SIGKILL or SIGABRT",
+     "what a worker that hangs gets; SIGABRT leaves a core dump where the container allows one, "
+     "SIGKILL follows after 5s",
+     read_hang_signal, show<&P::hang_signal>},
     {"spares", word, program, "0", "N", "a number from 0 to 1024",
      "workers fully loaded but parked at listen(), promoted when one dies",
      read_number<&P::spares, 0>, show<&P::spares>},

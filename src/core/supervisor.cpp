@@ -110,6 +110,9 @@ std::optional<Instant> Supervisor::next_deadline() const {
         if (slot.state == SlotState::backing_off && slot.wanted) {
           consider(slot.retry_at);
         }
+        if (slot.replace_after && slot.wants_replacement()) {
+          consider(*slot.replace_after);
+        }
       }
       if (wants_spare(program)) {
         consider(program.spare_retry_at);
@@ -154,9 +157,11 @@ void Supervisor::handle(const event::SpawnFailed& event, Turn turn) {
     hook_ended(ExitStatus::exited(event.exit_code), event.reason, turn);
   }
   if (const Worker* worker = find(event.worker)) {
-    const Worker gone = *worker;
+    Worker gone = *worker;
+    gone.lacked = event.lacked;
     workers_.erase(event.worker);
-    died(gone, ExitStatus::exited(event.exit_code), DeathCause::spawn_failed, event.reason, turn);
+    died(std::move(gone), ExitStatus::exited(event.exit_code), DeathCause::spawn_failed,
+         event.reason, turn);
   }
 }
 
@@ -239,10 +244,13 @@ void Supervisor::handle(const event::Unresponsive& event, Turn turn) {
   if (worker == nullptr || worker->state > WorkerState::draining) {
     return;
   }
-  report(LogLevel::error, "worker_unresponsive",
-         fmt::format("its event loop has not answered for {}: it is ended and replaced",
-                     format_duration(event.silent_for)),
-         worker, turn);
+  const auto silent_for = std::chrono::duration_cast<std::chrono::milliseconds>(event.silent_for);
+  report(
+      LogLevel::error, "worker_unresponsive",
+      fmt::format("its event loop has not answered for {}: {}{}it gets {} and is replaced",
+                  format_duration(silent_for), event.diagnosis, event.diagnosis.empty() ? "" : "; ",
+                  to_string(program_of(*worker).config.hang_signal)),
+      worker, turn);
   end(*worker, EndReason::unresponsive, turn);
 }
 
@@ -252,14 +260,21 @@ void Supervisor::handle(const event::OverMemory& event, Turn turn) {
     return;
   }
   Slot& slot = slot_of(*worker);
-  if (!slot.wants_replacement()) {
-    slot.replace_through = event.worker;
-    slot.replace_reason = "memory";
-    report(LogLevel::warn, "worker_over_memory",
-           fmt::format("uses {} of the {} it may have: it is drained and replaced",
-                       format_size(event.used), format_size(event.allowed)),
-           worker, turn);
+  if (slot.wants_replacement()) {
+    return;
   }
+  std::string hint;
+  if (!worker->stable) {  // what comes after it may soon be there again: not as fast as it can
+    slot.replace_after =
+        turn.now + slot.backoff.next(program_of(*worker).config.restart_backoff, random_);
+    hint = ", so soon after its start (is NODEINIT_MAX_MEMORY too small?)";
+  }
+  slot.replace_through = event.worker;
+  slot.replace_for = ReplaceFor::memory;
+  report(LogLevel::warn, "worker_over_memory",
+         fmt::format("uses {} of the {} it may have{}: it is drained and replaced",
+                     format_size(event.used), format_size(event.allowed), hint),
+         worker, turn);
 }
 
 void Supervisor::handle(const event::Exited& event, Turn turn) {
@@ -349,7 +364,8 @@ void Supervisor::handle(const event::RestartAsked& event, Turn turn) {
           turn);  // nothing to preserve: its death makes room for the next
     } else {
       slot.replace_through = *slot.current;
-      slot.replace_reason = "restart";
+      slot.replace_for = ReplaceFor::restart;
+      slot.replace_after.reset();
     }
   }
 }

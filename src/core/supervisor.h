@@ -122,6 +122,7 @@ class Supervisor {
   void change_target(Program& program, unsigned workers, Turn turn);
   void set_target(Program& program, unsigned workers, Turn turn);
   void worker_deadline(Worker& worker, Turn turn);
+  void ready_deadline(Worker& worker, Turn turn);
 
   // supervisor_rollout.cpp: replacing workers that work
   void begin_rollout(Program& program, Turn turn);

@@ -9,6 +9,20 @@
 
 namespace ni {
 
+std::string_view to_string(ReplaceFor reason) {
+  switch (reason) {
+    case ReplaceFor::reload:
+      return "reload";
+    case ReplaceFor::restart:
+      return "restart";
+    case ReplaceFor::age:
+      return "age";
+    case ReplaceFor::memory:
+      return "memory";
+  }
+  return "unknown";
+}
+
 void Supervisor::begin_rollout(Program& program, Turn turn) {
   if (program.stage != Program::Stage::serving) {
     const std::string why =
@@ -32,7 +46,8 @@ void Supervisor::begin_rollout(Program& program, Turn turn) {
   }
   for (Slot& slot : program.slots) {
     slot.replace_through = last_incarnation_;
-    slot.replace_reason = "reload";
+    slot.replace_for = ReplaceFor::reload;
+    slot.replace_after.reset();
     if (slot.state == SlotState::backing_off) {
       slot.retry_at = turn.now;  // what made it fail may be what the reload cures
     }
@@ -60,8 +75,13 @@ void Supervisor::advance_replacements(Program& program, Turn turn) {
         }));
   }
   for (Slot& slot : program.slots) {
-    if (under_way >= at_once) {
-      return;
+    if (slot.replace_after && (!slot.wants_replacement() || *slot.replace_after <= turn.now)) {
+      slot.replace_after.reset();
+    }
+  }
+  for (Slot& slot : program.slots) {
+    if (slot.replace_after || under_way >= (is_guard(slot.replace_for) ? 1 : at_once)) {
+      continue;
     }
     Worker* current = slot.current ? find(*slot.current) : nullptr;
     if (!slot.wants_replacement() || slot.successor || current == nullptr ||
@@ -70,7 +90,7 @@ void Supervisor::advance_replacements(Program& program, Turn turn) {
     }
     ++under_way;
     report(LogLevel::info, "worker_replacing",
-           fmt::format("is being replaced ({})", slot.replace_reason), current, turn);
+           fmt::format("is being replaced ({})", to_string(slot.replace_for)), current, turn);
     if (break_before_make) {
       // The next one must be ready before the next slot's turn comes: a slot without a ready worker
       // counts too.
@@ -87,11 +107,19 @@ void Supervisor::advance_replacements(Program& program, Turn turn) {
 // reload has failed.
 void Supervisor::replacement_failed(Program& program, Slot& slot, const std::string& why,
                                     Turn turn) {
-  slot.replace_through = Incarnation{};
   if (!program.rollout) {
+    std::string then = "the worker before it goes on";
+    if (is_guard(slot.replace_for)) {
+      const Duration delay = slot.backoff.next(program.config.restart_backoff, random_);
+      slot.replace_after = turn.now + delay;
+      then += fmt::format(", the next attempt in {}",
+                          format_duration(std::chrono::ceil<std::chrono::milliseconds>(delay)));
+    } else {
+      slot.replace_through = Incarnation{};
+    }
     report(LogLevel::error, "replacement_failed",
-           fmt::format("slot {}: the replacement ({}) failed; the worker before it goes on",
-                       slot.id.value, slot.replace_reason),
+           fmt::format("slot {}: the replacement ({}) failed; {}", slot.id.value,
+                       to_string(slot.replace_for), then),
            nullptr, turn);
     return;
   }

@@ -16,6 +16,8 @@ constexpr Duration kKillInterval = 1s;
 // Of the time a worker has to end, so much is kept for what it does on SIGTERM after its drain was
 // cut off.
 constexpr Duration kLongestTermReserve = 5s;
+// A worker past its age that is still there is looked at again after so long.
+constexpr Duration kLongestRetirement = 60s;
 
 Duration term_reserve(Duration grace) {
   return std::min(grace / 4, kLongestTermReserve);
@@ -150,15 +152,19 @@ void Supervisor::enter(Worker& worker, WorkerState state, Turn turn) {
       }
       worker.deadline = worker.kill_by;
       if (worker.pid) {
+        const ProgramConfig& config = program_of(worker).config;
+        const bool hangs = worker.end_reason == EndReason::unresponsive;
         turn.out.push_back(action::SendSignal{worker.incarnation, *worker.pid,
-                                              program_of(worker).config.stop_signal,
+                                              hangs ? config.hang_signal : config.stop_signal,
                                               program_of(worker).signal_group});
       }
       break;
     case WorkerState::killing:
       worker.deadline = turn.now + kKillInterval;
       if (worker.pid) {
-        if (!worker.had_to_kill) {
+        const bool said = worker.end_reason == EndReason::unresponsive &&
+                          program_of(worker).config.hang_signal == signals::kill;
+        if (!worker.had_to_kill && !said) {
           report(LogLevel::warn, "worker_killed",
                  "did not end in time: SIGKILL to its process group", &worker, turn);
         }
@@ -180,29 +186,45 @@ void Supervisor::worker_deadline(Worker& worker, Turn turn) {
     end(worker, EndReason::never_ready, turn);
   } else if (worker.state != WorkerState::ready) {
     input(worker, WorkerInput::deadline, turn);
-  } else if (!worker.stable) {
-    worker.stable = true;
-    slot_of(worker).backoff.reset();
-    program.crash_loop.stable(program.config.restart_limit, turn.now);
-    worker.deadline.reset();
-    if (program.config.max_age) {
-      const Instant retire_at = *worker.ready_at + random_.jittered(*program.config.max_age, 10);
-      worker.deadline = std::max(retire_at, turn.now);
-    }
   } else {
-    worker.deadline.reset();
-    Slot& slot = slot_of(worker);
-    if (slot.current == worker.incarnation) {
-      slot.replace_through = worker.incarnation;
-      slot.replace_reason = "age";
+    ready_deadline(worker, turn);
+  }
+}
+
+// A ready worker has proved itself, or has come to its age.
+void Supervisor::ready_deadline(Worker& worker, Turn turn) {
+  Program& program = program_of(worker);
+  Slot& slot = slot_of(worker);
+  const Instant stable_at = *worker.ready_at + kMinimumUptime;
+  if (!worker.stable && stable_at <= turn.now) {
+    worker.stable = true;
+    if (!slot.wants_replacement()) {  // one that is above its memory has proved nothing
+      slot.backoff.reset();
     }
+    program.crash_loop.stable(program.config.restart_limit, turn.now);
+  }
+  if (worker.retire_at && *worker.retire_at <= turn.now) {
+    if (slot.current == worker.incarnation && !slot.wants_replacement()) {
+      slot.replace_through = worker.incarnation;
+      slot.replace_for = ReplaceFor::age;
+    }
+    // A reload that fails forgets what was to be replaced.
+    const Duration age = program.config.max_age.value_or(kLongestRetirement);
+    worker.retire_at = turn.now + std::min(age, kLongestRetirement);
+  }
+  worker.deadline = worker.retire_at;
+  if (!worker.stable && (!worker.deadline || stable_at < *worker.deadline)) {
+    worker.deadline = stable_at;
   }
 }
 
 void Supervisor::became_ready(Worker& worker, Turn turn) {
   Slot& slot = slot_of(worker);
   worker.ready_at = turn.now;
-  worker.deadline = turn.now + kMinimumUptime;
+  if (const auto age = program_of(worker).config.max_age) {
+    worker.retire_at = turn.now + random_.jittered(*age, 10);
+  }
+  ready_deadline(worker, turn);
   report(LogLevel::info, "worker_ready",
          fmt::format("is ready after {}",
                      format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -239,9 +261,13 @@ void Supervisor::end(Worker& worker, EndReason reason, Turn turn) {
   }
   // A command that is not node itself and has never asked for a socket will not hear of a drain.
   const bool listens_to_us = !program_of(worker).signal_group || worker.asked_for_socket;
-  const bool politely =
-      !at_fault && listens_to_us && program_of(worker).config.stop == StopStyle::drain;
-  input(worker, politely ? WorkerInput::stop : WorkerInput::terminate, turn);
+  const ProgramConfig& config = program_of(worker).config;
+  if (reason == EndReason::unresponsive && config.hang_signal == signals::kill) {
+    input(worker, WorkerInput::kill, turn);
+  } else {
+    const bool politely = !at_fault && listens_to_us && config.stop == StopStyle::drain;
+    input(worker, politely ? WorkerInput::stop : WorkerInput::terminate, turn);
+  }
 }
 
 Instant Supervisor::kill_by(Turn turn) const {
@@ -293,7 +319,7 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
   }
   const int code = death.status.as_exit_code();
   const bool is_job = program.stage == Program::Stage::probing && !program.config.restart_was_set;
-  if (is_job && death.cause != DeathCause::never_ready) {
+  if (is_job && death.cause != DeathCause::never_ready && !worker.lacked) {
     report(code == 0 ? LogLevel::info : LogLevel::error, "program_ended",
            story + ", without ever listening: it ran once", &worker, turn);
     slot.state = SlotState::finished;
@@ -302,7 +328,7 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
         fmt::format("the program ended without listening ({})", to_string(death.status)), turn);
     return;
   }
-  if (!wants_restart(program.config, death.cause, death.status)) {
+  if (!worker.lacked && !wants_restart(program.config, death.cause, death.status)) {
     report(LogLevel::warn, "worker_died",
            story + "; it is not restarted (NODEINIT_RESTART, NODEINIT_STOP_CODES)", &worker, turn);
     slot.state = SlotState::finished;

@@ -78,12 +78,14 @@ struct Worker {
   std::optional<Pid> pid;  // from Spawned on
   Instant spawned_at;
   std::optional<Instant> ready_at;
-  std::optional<Instant> deadline;  // of the state it is in; while ready: of its age
-  std::optional<Instant> kill_by;   // set when its end was asked for: SIGKILL then at the latest
+  std::optional<Instant> deadline;   // of the state it is in; while ready: stable, or of its age
+  std::optional<Instant> retire_at;  // NODEINIT_MAX_AGE
+  std::optional<Instant> kill_by;    // set when its end was asked for: SIGKILL then at the latest
   EndReason end_reason = EndReason::not_asked;
   bool asked_for_socket = false;
   bool leaving = false;      // the program itself said that it goes (exitedAfterDisconnect)
   bool had_to_kill = false;  // SIGKILL was sent by us
+  bool lacked = false;       // it could not be started for want of something that may come back
   bool stable = false;       // has been ready for kMinimumUptime
   unsigned tcp_servers = 0;
   bool counts_servers =

@@ -241,9 +241,27 @@ std::vector<const char*> with_own_listen_pid(const char* const* environment, cha
   return changed;
 }
 
+// What is short now and may not be a moment later. ETXTBSY: the file is just being written.
+bool is_lack(int code) {
+  constexpr std::array kLacks = {EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY, EINTR};
+  return std::ranges::find(kLacks, code) != kLacks.end();
+}
+
+std::string describe(int code) {
+  const std::string reason = std::strerror(code);
+  switch (code) {
+    case EAGAIN:  // clone(2), setresuid(2), execve(2)
+      return reason + " (no more processes are allowed: a pids limit, or ulimit -u)";
+    case EMFILE:
+      return reason + " (ulimit -n)";
+    default:
+      return reason;
+  }
+}
+
 std::string why(const SpawnRequest& request, const Report& report, bool program_exists) {
   const std::string name = printable(request.argv[0] == nullptr ? "" : request.argv[0]);
-  const std::string reason = std::strerror(report.code);
+  const std::string reason = describe(report.code);
   switch (report.stage) {
     case SpawnStage::clone:
       return "cannot start " + name + ": " + reason;
@@ -270,7 +288,8 @@ SpawnFailure failure(const SpawnRequest& request, const Report& report, const Ex
   return SpawnFailure{.stage = report.stage,
                       .code = report.code,
                       .exit_code = not_found && !program_exists ? 127 : 126,
-                      .message = why(request, report, program_exists)};
+                      .message = why(request, report, program_exists),
+                      .lacked = is_lack(report.code)};
 }
 
 }  // namespace

@@ -50,6 +50,7 @@ struct SpawnFailure {
   int code = 0;         // errno
   int exit_code = 126;  // as shells say it: 127 not found, 126 anything else
   std::string message;  // "cannot execute node: No such file or directory"
+  bool lacked = false;  // something that may come back: processes, memory, descriptors
 };
 
 using SpawnResult = std::variant<Pid, SpawnFailure>;

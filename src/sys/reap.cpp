@@ -1,5 +1,6 @@
 #include "sys/reap.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -10,10 +11,12 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <string_view>
 
 #include "base/text.h"
 #include "sys/fd.h"
+#include "sys/read_file.h"
 
 namespace ni::sys {
 namespace {
@@ -135,6 +138,32 @@ void signal_everyone_left(Signal signal, std::optional<Pid> main_worker) noexcep
   if (main_worker) {
     (void)::kill(-main_worker->value(), signal.number());
   }
+}
+
+std::vector<LeftOver> everyone_left(std::size_t most) {
+  std::vector<LeftOver> found;
+  const auto add = [&](int number) {
+    const auto pid = Pid::from(number);
+    const auto stat = pid && found.size() < most
+                          ? read_file("/proc/" + std::to_string(number) + "/stat")
+                          : Result<std::string>(Error{});
+    const auto open = stat ? stat->find('(') : std::string::npos;
+    const auto close = stat ? stat->rfind(')') : std::string::npos;
+    if (open == std::string::npos || close == std::string::npos || close < open) return;
+    if (stat->compare(close, 3, ") Z") == 0 || stat->compare(close, 3, ") X") == 0) return;
+    found.push_back({*pid, printable(stat->substr(open + 1, close - open - 1))});
+  };
+  if (::getpid() != 1) {
+    Descendants descendants;
+    (void)descendants.collect();  // without /proc nobody can be named
+    for (std::size_t i = 0; i < descendants.size(); ++i) add(descendants[i]);
+    return found;
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
+  while (const dirent* const entry = proc ? ::readdir(proc.get()) : nullptr) {
+    add(parse_number<int>(entry->d_name).value_or(0));
+  }
+  return found;
 }
 
 }  // namespace ni::sys

@@ -5,6 +5,8 @@
 // stand for thousands: call reap() until it has nobody more.
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/exit_status.h"
 #include "base/signal.h"
@@ -41,5 +43,12 @@ void adopt_orphans() noexcept;
 // everybody found below us in /proc; without /proc the process group led by `main_worker`, which is
 // all that we can name then.
 void signal_everyone_left(Signal signal, std::optional<Pid> main_worker) noexcept;
+
+// Who is left below us, as signal_everyone_left() would find them; at most `most`, zombies excluded.
+struct LeftOver {
+  Pid pid;
+  std::string name;  // its command's, at most 15 bytes (proc(5), comm)
+};
+std::vector<LeftOver> everyone_left(std::size_t most);
 
 }  // namespace ni::sys

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 
 #include "sys/fd.h"
 
@@ -28,7 +29,7 @@ StartingDirectory::Visit::~Visit() {
   }
 }
 
-StartingDirectory StartingDirectory::leave() noexcept {
+StartingDirectory StartingDirectory::leave(const std::string& claimed) {
   StartingDirectory start;
   std::array<char, PATH_MAX> name{};
   const UniqueFd before(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -43,12 +44,35 @@ StartingDirectory StartingDirectory::leave() noexcept {
   }
   if (::chdir("/") == 0) {
     start.path_ = name.data();
+    start.name_ = start.path_;
+    if (claimed.starts_with('/') && real_path(claimed) == start.path_) {
+      start.name_ = claimed;
+    }
   }
   return start;
 }
 
+void StartingDirectory::follow_name() {
+  if (path_.empty()) {
+    return;
+  }
+  const auto now = real_path(name_);
+  struct stat status {};
+  if (now && ::stat(now->c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    path_ = *now;
+  }
+}
+
+std::optional<std::string> real_path(const std::string& path) {
+  std::array<char, PATH_MAX> resolved{};
+  if (::realpath(path.c_str(), resolved.data()) == nullptr) {
+    return std::nullopt;
+  }
+  return resolved.data();
+}
+
 Result<StartingDirectory::Visit> StartingDirectory::visit() const {
-  if (!path_.empty() && ::chdir(path_.c_str()) != 0) {
+  if (!path_.empty() && ::chdir(path_.c_str()) != 0 && ::chdir(name_.c_str()) != 0) {
     return Error{.operation = "enter", .subject = path_, .code = errno, .reason = {}};
   }
   return Visit(!path_.empty());

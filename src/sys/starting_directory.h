@@ -1,9 +1,12 @@
 #pragma once
 
 // Where we were started. We live in / and so pin no mount; what users wrote relative to that
-// directory, and the processes started later, are still meant to be there. It is kept by name: a
-// release that was put in its place since is where the next worker belongs.
+// directory, and the processes started later, are still meant to be there. It is kept by two names:
+// where it really is, for workers that are restarted beside others of their release; and how it was
+// called, perhaps through a symbolic link that a deployment turns (current -> releases/42), to be
+// followed again at a reload.
 
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -31,13 +34,21 @@ class StartingDirectory {
 
   // Moves us to /. We stay where there would be no way back: the directory has no name here (it was
   // removed, or a mount hides it), or only a former user may enter it.
-  static StartingDirectory leave() noexcept;
+  // `claimed`, PWD of the environment, is what it was called, if it leads there.
+  static StartingDirectory leave(const std::string& claimed);
+
+  // From now on where its name leads now; where that is nowhere, as it was.
+  void follow_name();
 
   // Error: it is gone by now.
   Result<Visit> visit() const;
 
  private:
   std::string path_;  // empty: we have stayed
+  std::string name_;
 };
+
+// The path without symbolic links; nullopt: it leads nowhere.
+std::optional<std::string> real_path(const std::string& path);
 
 }  // namespace ni::sys

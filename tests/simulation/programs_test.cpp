@@ -1,7 +1,6 @@
 // Several programs in one container, and the hooks around them.
 
-#include "support/catch.h"
-#include "world.h"
+#include "scene.h"
 
 using namespace ni;
 using namespace ni::simulation;
@@ -28,13 +27,6 @@ ProgramPlan job(bool essential) {
 
 Incarnation only_worker_of(World& world, std::size_t index) {
   return *world.supervisor().programs()[index].slots[0].current;
-}
-
-void require_lawful(const World& world) {
-  for (const std::string& law : world.broken_laws()) {
-    UNSCOPED_INFO(law);
-  }
-  REQUIRE(world.broken_laws().empty());
 }
 
 }  // namespace

@@ -157,8 +157,16 @@ void World::spawn(const action::Spawn& spawn) {
   const auto happens = [this](unsigned one_in) { return one_in != 0 && random_.chance(one_in); };
   ++spawns_;
   if (happens(temper_.spawn_fails)) {
-    later(0s,
-          event::SpawnFailed{spawn.worker, 126, "cannot fork: Resource temporarily unavailable"});
+    later(0s, event::SpawnFailed{.worker = spawn.worker,
+                                 .exit_code = 126,
+                                 .reason = "cannot fork: Resource temporarily unavailable",
+                                 .lacked = true});
+    return;
+  }
+  if (temper_.command_is_wrong) {
+    later(0s, event::SpawnFailed{.worker = spawn.worker,
+                                 .exit_code = 127,
+                                 .reason = "cannot execute node: No such file or directory"});
     return;
   }
   const Pid pid = *Pid::from(++last_pid_);
@@ -225,8 +233,8 @@ void World::signal(const action::SendSignal& sent) {
   if (found == processes_.end()) {
     return;
   }
-  if (sent.signal == signals::kill) {
-    die(sent.pid, ExitStatus::killed_by(signals::kill), 1ms);
+  if (sent.signal == signals::kill || sent.signal == signals::abort) {
+    die(sent.pid, ExitStatus::killed_by(sent.signal), 1ms);
   } else if (sent.signal == signals::term && !found->second.ignores_term) {
     die(sent.pid, random_.chance(2) ? ExitStatus::killed_by(signals::term) : ExitStatus::exited(0),
         found->second.exit_delay);
@@ -304,6 +312,10 @@ void World::check_laws() {
     law(rising <= program.target + program.config.surge,
         "never more rising workers than target and surge");
     law(spares <= program.config.spares, "never more spares than asked for");
+    const auto guarded = std::ranges::count_if(program.slots, [](const Slot& slot) {
+      return slot.successor && slot.wants_replacement() && is_guard(slot.replace_for);
+    });
+    law(guarded <= 1, "guards replace one worker at a time");
     for (const Slot& slot : program.slots) {
       law(in_slot[slot.id] <= (slot.successor ? 2U : 1U),
           "two rising workers in a slot are current and successor");

@@ -17,7 +17,8 @@ namespace ni::simulation {
 
 // How likely what is, as "one in N" (0: never).
 struct Temper {
-  unsigned spawn_fails = 0;
+  unsigned spawn_fails = 0;  // for want of something that comes back
+  bool command_is_wrong = false;
   unsigned crashes_at_start = 0;
   unsigned never_listens = 0;
   unsigned crashes_later = 0;     // some time after it was ready

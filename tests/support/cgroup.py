@@ -15,12 +15,12 @@ import signal
 import time
 from pathlib import Path
 
-_ROOT = Path("/sys/fs/cgroup")
+ROOT = Path("/sys/fs/cgroup")
 _PERIOD = 100_000
 
 
 def is_v2() -> bool:
-    return (_ROOT / "cgroup.controllers").exists()
+    return (ROOT / "cgroup.controllers").exists()
 
 
 def available() -> bool:
@@ -39,11 +39,11 @@ class Group:
         self.name = f"nodeinit-test-{os.getpid()}-{Group._count}"
         if is_v2():
             for controller in ("cpu", "memory"):
-                _try_write(_ROOT / "cgroup.subtree_control", f"+{controller}")
-            self._folders = {c: _ROOT / self.name for c in ("cpu", "memory")}
+                _try_write(ROOT / "cgroup.subtree_control", f"+{controller}")
+            self._folders = {c: ROOT / self.name for c in ("cpu", "memory")}
         else:
-            self._folders = {c: _ROOT / c / self.name for c in ("cpu", "cpuacct", "memory", "pids")
-                             if (_ROOT / c).is_dir()}  # fmt: skip
+            self._folders = {c: ROOT / c / self.name for c in ("cpu", "cpuacct", "memory", "pids")
+                             if (ROOT / c).is_dir()}  # fmt: skip
         for folder in set(self._folders.values()):
             folder.mkdir()
         try:

@@ -354,31 +354,78 @@ TEST_CASE("when all are behind, connections stay where they are") {
   CHECK(world.take<act::Steer>().empty());
 }
 
-TEST_CASE("a worker is unresponsive only if it answered before") {
-  World world;
-  world.primary.set_program({0}, {.slots = 2, .ping_every = 1s, .hang_timeout = 5s});
-  world.start(kFirst, 0);
-  world.start(kSecond, 1);
-  world.listens(kFirst);
-  world.listens(kSecond);
-  world.serve({kFirst, kSecond});
-  const auto pass = [&](Duration time) {
-    const Instant end = world.now + time;
-    for (auto due = world.primary.next_deadline(); due && *due <= end;
-         due = world.primary.next_deadline()) {
-      world.now = std::max(world.now, *due);
-      world.primary.on_deadline(world.now);
-      world.settle();
+namespace {
+
+// Two workers that serve, pinged each second and unresponsive after five.
+struct Guarded : World {
+  Guarded() {
+    primary.set_program({0}, {.slots = 2, .ping_every = 1s, .hang_timeout = 5s});
+    for (const Incarnation worker : {kFirst, kSecond}) {
+      start(worker, worker.value - 1);
+      listens(worker);
     }
-    world.now = end;
-  };
-  pass(1s);
+    serve({kFirst, kSecond});
+  }
+  void pass(Duration time) {
+    const Instant end = now + time;
+    for (auto due = primary.next_deadline(); due && *due <= end; due = primary.next_deadline()) {
+      wake(std::max(now, *due));
+    }
+    now = end;
+  }
+  void wake(Instant at) {
+    now = at;
+    primary.on_deadline(now);
+    settle();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("no worker of a program whose workers never answer is unresponsive") {
+  Guarded world;  // another runtime: Deno, Bun
+  world.pass(100s);
+  CHECK(world.told<event::Unresponsive>().empty());
+}
+
+TEST_CASE("a worker is unresponsive when it, or another of its program, has answered before") {
+  Guarded world;
+  world.pass(1s);
   world.say(kFirst, kNack);
-  pass(40s);  // the second never answers: another runtime
+  world.pass(40s);
   const auto told = world.told<event::Unresponsive>();
-  REQUIRE(told.size() == 1);
-  CHECK(told[0].worker == kFirst);
+  REQUIRE(told.size() == 2);
   CHECK(told[0].silent_for == 5s);
+  CHECK(world.primary.is_unresponsive(kFirst));
+  world.say(kFirst, kNack);
+  CHECK_FALSE(world.primary.is_unresponsive(kFirst));
+}
+
+TEST_CASE("a worker that was excused has its whole time again") {
+  Guarded world;
+  world.pass(1s);
+  world.say(kFirst, kNack);
+  world.say(kSecond, kNack);
+  world.pass(10s);
+  REQUIRE(world.told<event::Unresponsive>().size() == 2);
+  world.primary.excuse(kFirst, world.now);
+  world.pass(4s);
+  CHECK(world.told<event::Unresponsive>().size() == 2);
+  world.pass(2s);
+  CHECK(world.told<event::Unresponsive>().size() == 3);
+}
+
+TEST_CASE("when we did not run ourselves, nobody is unresponsive for that") {
+  Guarded world;
+  world.pass(1s);
+  world.say(kFirst, kNack);
+  world.say(kSecond, kNack);
+  world.pass(1s);
+  const Instant thawed = world.now + 1h;  // frozen with a ping on its way
+  world.wake(thawed);
+  CHECK(world.told<event::Unresponsive>().empty());
+  world.pass(6s);
+  CHECK(world.told<event::Unresponsive>().size() == 2);
 }
 
 TEST_CASE("at the container's stop workers are disconnected once their queues are empty") {
