@@ -88,11 +88,13 @@ void DataPlane::excuse(Incarnation worker) {
   perform();
 }
 
-void DataPlane::set_guards(ProgramId program, Duration ping_every, Duration hang_timeout) {
+void DataPlane::set_guards(ProgramId program, Duration ping_every, Duration hang_timeout,
+                           bool answers_pings) {
   if (program.value >= settings_.programs.size()) return;
   Primary::Program& settings = settings_.programs[program.value];
   settings.ping_every = ping_every;
   settings.hang_timeout = hang_timeout;
+  settings.answers_pings = answers_pings;
   primary_.set_program(program, settings);
   perform();
 }

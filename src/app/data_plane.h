@@ -68,7 +68,8 @@ class DataPlane {
   bool is_unresponsive(Incarnation worker) const { return primary_.is_unresponsive(worker); }
   void excuse(Incarnation worker);
   // The program's settings were read again. Sockets are as they were.
-  void set_guards(ProgramId program, Duration ping_every, Duration hang_timeout);
+  void set_guards(ProgramId program, Duration ping_every, Duration hang_timeout,
+                  bool answers_pings);
   // The container stops: what has connected gets to a worker, then the listeners are closed and the
   // workers disconnected. Who connects later is refused.
   void stop_accepting();

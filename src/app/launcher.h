@@ -51,6 +51,8 @@ class Launcher {
   // SIGTERM goes to the whole process group: the command is a wrapper that would keep it to itself.
   bool signals_group() const { return !is_node_; }
   bool is_node() const { return is_node_; }
+  // Not only by its name: Bun and Deno may be called node, too.
+  bool is_known_node() const { return is_known_node_; }
 
  private:
   Launcher() = default;
@@ -64,6 +66,7 @@ class Launcher {
   std::optional<UserIds> user_;
   std::optional<int> oom_score_adj_;  // above ours; nullopt: as ours
   bool is_node_ = false;
+  bool is_known_node_ = false;
 };
 
 }  // namespace ni::app

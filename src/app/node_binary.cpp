@@ -27,16 +27,16 @@ std::string find_program(std::string_view program, std::string_view path) {
 }
 
 NodeFeatures features(const sys::ElfExports& exports) {
-  return {.has_import = exports.has[0]};
+  return {.has_import = exports.has[0], .is_node = exports.has[1]};
 }
 
 }  // namespace
 
 NodeFeatures inspect_node(std::string_view program, std::string_view path) {
-  const std::vector<std::string_view> names{kExportedSince18_18};
+  const std::vector<std::string_view> names{kExportedSince18_18, kExportedByNode};
   const auto own = sys::read_elf_exports(find_program(program, path), names);
   if (!own) return {};
-  if (own->has[0]) return features(*own);
+  if (own->has[0] || own->has[1]) return features(*own);
   for (const std::string& library : own->needed) {
     if (!library.starts_with("libnode.so")) continue;
     for (const std::string_view folder : kLibraryFolders) {

@@ -39,7 +39,7 @@ void Runtime::set_guards() {
     const ProgramConfig& program = config_.programs[i];
     data_plane_.set_guards(ProgramId{static_cast<std::uint32_t>(i)},
                            ping_interval(program.hang_timeout, config_.http.has_value()),
-                           program.hang_timeout);
+                           program.hang_timeout, launchers_[i].is_known_node());
     memory_allowed_.push_back(memory_allowed(program.max_memory, plans_[i].memory_per_worker));
     if (program.max_memory && !memory_allowed_.back()) {
       log_.warn("max_memory",

@@ -24,8 +24,13 @@ namespace ni {
 
 inline constexpr std::string_view kExportedSince18_18 = "node_api_create_external_string_latin1";
 
+// node::Start(int, char**), in every Node (checked: 12 to 26); Bun, which may be called node and
+// exports much of Node's interface for addons, has no such thing.
+inline constexpr std::string_view kExportedByNode = "_ZN4node5StartEiPPc";
+
 struct NodeFeatures {
   bool has_import = false;  // kExportedSince18_18
+  bool is_node = false;     // kExportedByNode: it is Node, not only called so
 };
 
 // Options for node, to stand right after argv[0]. Empty: none are needed, or none are possible.

@@ -24,6 +24,7 @@ void Primary::set_program(ProgramId program, const Program& settings) {
   const unsigned slots = std::clamp(settings.slots, 1U, kMostSlots);
   programs_[program] = settings;
   programs_[program].slots = slots;
+  if (settings.answers_pings) answering_.insert(program);
   for (auto& [id, listener] : listeners_) {
     if (listener.program != program || !listener.opened) continue;
     if (listener.spread != Spread::socket_per_slot || listener.sockets.size() >= slots) continue;
@@ -148,7 +149,12 @@ void Primary::replied(Worker& worker, const wire::Reply& reply) {
 
 void Primary::handle_answered(Incarnation id, Worker& worker, bool taken) {
   const HandleLine* line = worker.handles.on_its_way();
-  if (!taken && std::exchange(worker.owes_nack, false)) return;
+  if (!taken && std::exchange(worker.owes_nack, false)) {
+    worker.pingable = true;  // it can, and was only late
+    worker.answers_pings = true;
+    answering_.insert(worker.place.program);
+    return answered(worker);
+  }
   if (line == nullptr) return;  // an answer to nothing: Node never sends one
   const bool was_ping = std::holds_alternative<Ping>(line->carries);
   if (was_ping) {

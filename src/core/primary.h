@@ -74,6 +74,7 @@ class Primary {
     Duration ping_every{0};  // 0: the event loop is not measured
     Duration hang_timeout{
         0};  // 0: no guard; else Unresponsive is told after so long without an answer
+    bool answers_pings = false;  // known of its runtime; else its workers have to show it
   };
   // Before the program's first worker, and when something of it changes. Never shrinks sockets.
   void set_program(ProgramId program, const Program& settings);

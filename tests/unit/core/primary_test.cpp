@@ -401,6 +401,23 @@ TEST_CASE("a worker is unresponsive when it, or another of its program, has answ
   CHECK_FALSE(world.primary.is_unresponsive(kFirst));
 }
 
+TEST_CASE("a worker of a known runtime is unresponsive even if it has never answered") {
+  Guarded world;
+  world.primary.set_program(
+      {0}, {.slots = 2, .ping_every = 1s, .hang_timeout = 5s, .answers_pings = true});
+  world.pass(10s);
+  CHECK(world.told<event::Unresponsive>().size() == 2);
+}
+
+TEST_CASE("a worker whose first answer comes after our patience has ended is measured again") {
+  Guarded world;
+  world.pass(40s);
+  REQUIRE(world.told<event::Unresponsive>().empty());
+  world.say(kFirst, kNack);
+  world.pass(20s);
+  CHECK_FALSE(world.told<event::Unresponsive>().empty());
+}
+
 TEST_CASE("a worker that was excused has its whole time again") {
   Guarded world;
   world.pass(1s);

@@ -38,7 +38,7 @@ const std::map<std::string_view, Sample> kSamples = {
     {"max_memory", {"300M", "300M", {"0", "0%", "101%", "1023K", "300 parsecs", "-1M", "%"}}},
     {"max_age", {"24h", "24h", {"0", "500ms", "24", "a day"}}},
     {"hang_timeout", {"30s", "30s", {"30", "-1s"}}},
-    {"hang_signal", "SIGABRT", "SIGTERM"},
+    {"hang_signal", {"abrt", "SIGABRT", {"SIGTERM", "0", ""}}},
     {"spares", {"1", "1", {"-1", "none", "1025"}}},
     {"surge", {"0", "0", {"-1", "25%"}}},
     {"heap", {"off", "off", {"512M", "maybe"}}},
