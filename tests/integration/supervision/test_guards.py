@@ -146,7 +146,7 @@ def test_a_worker_above_its_memory_is_drained_and_replaced(start):
     assert len(new) == 1
     assert (dict(load.tally.errors), load.tally.stale) == ({}, 0), load.tally
     assert load.tally.ok > 50
-    assert re.search(rf"worker {leaks} ended", service.pid1.err), "it was not shot"
+    service.pid1.wait_line(rf"worker {leaks} ended")  # and was not shot
     assert "SIGKILL" not in service.pid1.err
     assert service.pid1.stop() == 0, service.pid1.told()
 
