@@ -51,7 +51,7 @@ def reload_and_wait(pid1, ends="reload done", deadline=60):
 @pytest.mark.parametrize("major", [20, 22, 24, "newest"])
 def test_reloads_under_load_cost_no_request(service, major, reloads):
     pid1, port, _ = service(major)
-    with http.Load(port, clients=16, keep_alive=True) as kept, http.Load(port, clients=16, keep_alive=False) as short:
+    with http.Load(port, clients=32, keep_alive=True) as kept, http.Load(port, clients=32, keep_alive=False) as short:
         for _ in range(reloads):
             before = {worker.pid for worker in pid1.workers()}
             reload_and_wait(pid1)
