@@ -5,6 +5,7 @@
 #include "app/options.h"
 #include "app/start.h"
 #include "sys/fd.h"
+#include "sys/program_image.h"
 #include "sys/signals.h"
 
 using namespace ni;
@@ -21,6 +22,7 @@ void print(const std::string& text, std::FILE* stream) {
 
 int main(int argc, char** argv, char** environment) {
   sys::block_all_signals();
+  sys::map_program_text();
   sys::occupy_standard_descriptors();
   const Environment variables = app::environment_of_process();
   const app::Invocation invocation =

@@ -109,10 +109,11 @@ def report_start(tool, inits, rounds):
     bare, through = [], {name: [] for name in inits}
     everywhere = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(everywhere)})
+    turns = [(bare, [])] + [(through[name], init.command) for name, init in inits.items()]
     for _ in range(rounds * 20):
-        bare.append(measure_start(tool, [], 5))
-        for name, init in inits.items():
-            through[name].append(measure_start(tool, init.command, 5))
+        turns.append(turns.pop(0))  # nobody always comes after the same one
+        for times, command in turns:
+            times.append(measure_start(tool, command, 5))
     os.sched_setaffinity(0, everywhere)
 
     def quiet(values):  # the lowest tenth: undisturbed, and not one lucky turn
@@ -120,9 +121,12 @@ def report_start(tool, inits, rounds):
 
     row("start, µs", [quiet(v) for v in through.values()], "{:.0f}")
     row("start, ratio to bare", [quiet(v) / quiet(bare) for v in through.values()])
-    # What the init adds, beside what tini-static adds.
-    base = quiet(through.get("tini-static") or through["nodeinit"]) - quiet(bare)
-    row("start, overhead to tini-static's", [(quiet(v) - quiet(bare)) / base for v in through.values()])
+    peer = through.get("tini-static") or through["nodeinit"]
+    row("start, ratio to tini-static's", [statistics.median(t / p for t, p in zip(v, peer)) for v in through.values()])
+    # What the init adds, beside what tini-static adds: of each turn, so that a busy machine disturbs both alike.
+    base = statistics.median(p - b for p, b in zip(peer, bare))
+    added = [statistics.median(t - b for t, b in zip(v, bare)) / base for v in through.values()]
+    row("start, what is added to tini-static's", added)
 
 
 def main():
