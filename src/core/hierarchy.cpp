@@ -151,19 +151,49 @@ Hierarchy at(const Candidate& candidate, const Components& rest, bool approximat
                    .how = std::move(how)};
 }
 
+// The best mount may begin below the top (a bind mount of the own group): what another one shows of
+// the groups above its root counts as well.
+void add_levels_above(Hierarchy& place, const Components& root, const Components& group,
+                      const std::vector<Candidate>& candidates, const FileReader& files) {
+  const Candidate* highest = nullptr;
+  std::size_t visible_from = root.size();
+  for (const Candidate& candidate : candidates) {
+    const Components its_root = path_components(candidate.root);
+    const auto rest = below(group, its_root);
+    if (rest && its_root.size() < visible_from && !candidate.covered &&
+        files.is_directory(join(candidate.mount_point, *rest, rest->size()))) {
+      highest = &candidate;
+      visible_from = its_root.size();
+    }
+  }
+  if (highest == nullptr) {
+    return;
+  }
+  const Components between(group.begin() + static_cast<std::ptrdiff_t>(visible_from),
+                           group.begin() + static_cast<std::ptrdiff_t>(root.size()));
+  for (std::size_t count = between.size(); count-- > 0 && place.levels.size() <= kMostLevels;) {
+    place.levels.push_back(join(highest->mount_point, between, count));
+  }
+  place.how += fmt::format(", the groups above it below {}", printable(highest->mount_point));
+}
+
 // `candidates` is not empty and sorted by fit.
 Hierarchy resolve(const std::vector<Candidate>& candidates, const std::string& path,
                   const FileReader& files) {
   const Components group = path_components(path);
   const Candidate* prefix = nullptr;
   for (const Candidate& candidate : candidates) {
-    const auto rest = below(group, path_components(candidate.root));
+    const Components root = path_components(candidate.root);
+    const auto rest = below(group, root);
     if (rest && files.is_directory(join(candidate.mount_point, *rest, rest->size()))) {
-      return at(candidate, *rest, false,
-                fmt::format("group {} in the tree mounted at {}{}", printable(path),
-                            printable(candidate.mount_point),
-                            candidate.root == "/" ? std::string()
-                                                  : " (root " + printable(candidate.root) + ")"));
+      Hierarchy place =
+          at(candidate, *rest, false,
+             fmt::format("group {} in the tree mounted at {}{}", printable(path),
+                         printable(candidate.mount_point),
+                         candidate.root == "/" ? std::string()
+                                               : " (root " + printable(candidate.root) + ")"));
+      add_levels_above(place, root, group, candidates, files);
+      return place;
     }
     if (rest && prefix == nullptr) {
       prefix = &candidate;
@@ -259,6 +289,18 @@ Hierarchy locate(Controller controller, const ProcSelf& proc, const FileReader& 
   Hierarchy none;
   none.how = fmt::format("no cgroup tree with the {} controller is mounted", name);
   return none;
+}
+
+Hierarchy locate_unified(const ProcSelf& proc, const FileReader& files) {
+  const CgroupEntry* const entry = proc.groups.unified();
+  const auto mounts = mounted_v2(proc.mounts);
+  if (entry == nullptr || mounts.empty()) {
+    return {};
+  }
+  Hierarchy hierarchy = resolve(mounts, entry->path, files);
+  hierarchy.version = 2;
+  hierarchy.path = entry->path;
+  return hierarchy;
 }
 
 }  // namespace ni

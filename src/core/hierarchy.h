@@ -5,7 +5,8 @@
 //
 // /proc/self/cgroup says the group, mountinfo says where (part of) the tree is mounted. The mount
 // whose root is the longest component-wise prefix of the group's path, and below which the rest of
-// the path exists, is the right one. When none is (a group outside the cgroup namespace, a bind
+// the path exists, is the right one; another mount of the same tree may show the groups above that
+// root. When none is (a group outside the cgroup namespace, a bind
 // mount of another group, files of /proc that cannot be read), there is always a stated fallback,
 // marked as approximate: nearest visible groups, the mount itself, the well-known places.
 
@@ -30,10 +31,9 @@ struct Hierarchy {
   unsigned version = 0;  // of cgroup: 1 or 2; 0: no place was found
   std::string path;      // the group as /proc/self/cgroup tells it; empty: unknown
   std::string mount_point;
-  std::vector<std::string>
-      levels;                // directories: the process's own group first, the mount point last
-  bool approximate = false;  // the process's own group could not be found in that tree
-  std::string how;           // one sentence: how the place was found
+  std::vector<std::string> levels;  // directories: the process's own group first, the highest last
+  bool approximate = false;         // the process's own group could not be found in that tree
+  std::string how;                  // one sentence: how the place was found
 
   bool found() const { return !levels.empty(); }
 };
@@ -47,5 +47,8 @@ struct ProcSelf {
 };
 
 Hierarchy locate(Controller controller, const ProcSelf& proc, const FileReader& files);
+
+// The v2 tree for its own sake (pressure): where /proc/self/cgroup and mountinfo tell of it.
+Hierarchy locate_unified(const ProcSelf& proc, const FileReader& files);
 
 }  // namespace ni
