@@ -9,8 +9,10 @@
 namespace ni::app {
 
 LimitFollower::LimitFollower(uv_loop_t* loop, const Resources& resources,
-                             const std::vector<Plan>& plans, PlanAgain plan_again)
-    : plan_again_(std::move(plan_again)),
+                             const std::vector<Plan>& plans, ResizePolicy policy,
+                             PlanAgain plan_again)
+    : policy_(policy),
+      plan_again_(std::move(plan_again)),
       watched_(resources.limit_files()),
       watch_(loop, watched_, [this] { (void)look(sys::now()); }) {
   restart(plans);
@@ -19,12 +21,12 @@ LimitFollower::LimitFollower(uv_loop_t* loop, const Resources& resources,
 void LimitFollower::restart(const std::vector<Plan>& plans) {
   resizes_.clear();
   for (const Plan& plan : plans) {
-    resizes_.emplace_back(plan);
+    resizes_.emplace_back(plan, policy_);
   }
 }
 
 std::optional<LimitFollower::Resized> LimitFollower::look(Instant now) {
-  Resources resources = resources_below("");
+  const Resources resources = resources_below("");
   auto prepared = plan_again_(resources);
   if (!prepared || prepared->plans.size() != resizes_.size()) {
     return std::nullopt;  // e.g. an environment file that is gone: a reload would say so
@@ -37,8 +39,7 @@ std::optional<LimitFollower::Resized> LimitFollower::look(Instant now) {
     watched_ = std::move(files);
     (void)watch_.watch(watched_);
   }
-  return Resized{
-      .resources = std::move(resources), .prepared = *std::move(prepared), .decisions = {}};
+  return Resized{.prepared = *std::move(prepared), .decisions = {}};
 }
 
 std::optional<Instant> LimitFollower::next_deadline() const {

@@ -16,16 +16,15 @@ namespace ni::app {
 
 class LimitFollower {
  public:
-  // Plans the configuration as it is now for these resources.
+  // Plans the configuration as it is now for these resources, which are what is granted from now on.
   using PlanAgain = std::function<Result<Prepared>(const Resources&)>;
 
   LimitFollower(uv_loop_t* loop, const Resources& resources, const std::vector<Plan>& plans,
-                PlanAgain plan_again);
+                ResizePolicy policy, PlanAgain plan_again);
 
   std::optional<Instant> next_deadline() const;
 
   struct Resized {
-    Resources resources;
     Prepared prepared;
     std::vector<std::optional<ResizeDecision>> decisions;  // one for each program
   };
@@ -39,6 +38,7 @@ class LimitFollower {
   // Reads and plans; every program's Resize is told.
   std::optional<Resized> look(Instant now);
 
+  ResizePolicy policy_;
   PlanAgain plan_again_;
   std::vector<Resize> resizes_;
   std::vector<std::string> watched_;

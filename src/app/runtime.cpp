@@ -107,9 +107,10 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
   leave_surroundings();
   set_guards();
   open_control();
-  if (config_.follow_resize) {
-    limits_.emplace(loop_, resources_, plans_,
-                    [this](const Resources& now) { return prepare_again(invocation_, now); });
+  if (config_.resize != FollowResize::off) {
+    const ResizePolicy policy{.follow_larger_memory = config_.resize == FollowResize::reload};
+    limits_.emplace(loop_, resources_, plans_, policy,
+                    [this](const Resources& now) { return plan_for(now); });
   }
   started_at_ = sys::now();
   if (auto opened = open_http(); !opened) {
@@ -244,10 +245,12 @@ void Runtime::reap() {
       return;
     }
     before_end_of(*reaped.ended);
+    std::string last_words = take_last_words(reaped.ended->pid);
+    const bool out_of_memory = judge_memory(*reaped.ended, last_words);
     post(event::Exited{.pid = reaped.ended->pid,
                        .status = reaped.ended->status,
-                       .out_of_memory = judge_memory(*reaped.ended),
-                       .last_words = take_last_words(reaped.ended->pid)});
+                       .out_of_memory = out_of_memory,
+                       .last_words = std::move(last_words)});
   }
   children_may_have_ended_ = true;
 }

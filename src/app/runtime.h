@@ -81,7 +81,6 @@ class Runtime final : public Host {
   void arm_timer();
   // runtime_reload.cpp
   Result<void> read_again();
-  void follow_limits();
   // runtime_guards.cpp
   void hear(Event event);  // from the data plane
   void examine_hangs();
@@ -89,8 +88,11 @@ class Runtime final : public Host {
   void guard_memory();
   std::optional<Instant> guards_deadline() const;
   void set_guards();  // as the configuration has it
+  // runtime_limits.cpp
+  void follow_limits();
+  Result<Prepared> plan_for(const Resources& now);
   // Whether the kernel's OOM killer ended it; says so when memory is why a worker died.
-  bool judge_memory(const sys::Ended& ended);
+  bool judge_memory(const sys::Ended& ended, const std::string& last_words);
   // The kernel's counter; nullopt: it cannot be read.
   std::optional<std::uint64_t> oom_kills() const;
   std::string take_last_words(Pid pid);
@@ -106,6 +108,7 @@ class Runtime final : public Host {
   std::map<Incarnation, WorkerUsage> worker_usage();
   OwnFigures own_figures() const;
   LogFigures log_figures() const;
+  ContainerFigures container_figures() const;
   Launcher& launcher_of(ProgramId program) { return launchers_[program.value]; }
 
   uv_loop_t* loop_;

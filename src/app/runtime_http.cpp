@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "app/container_figures.h"
+#include "app/container_files.h"
 #include "app/runtime.h"
 #include "base/assert.h"
 #include "sys/clock.h"
@@ -129,12 +129,19 @@ LogFigures Runtime::log_figures() const {
   return figures;
 }
 
+ContainerFigures Runtime::container_figures() const {
+  return {
+      .cpus = resources_.cpus.value,
+      .memory_limit = resources_.memory ? std::optional(resources_.memory->value) : std::nullopt,
+      .usage = read_usage(ContainerFiles(), resources_)};
+}
+
 std::string Runtime::metrics(wire::MetricsFormat format) {
   MetricsInput input{.supervisor = supervisor_,
                      .now = sys::now(),
                      .workers = worker_usage(),
                      .programs = rollouts_,
-                     .container = container_figures(resources_),
+                     .container = container_figures(),
                      .logs = log_figures(),
                      .own = own_figures()};
   input.programs.resize(plans_.size());

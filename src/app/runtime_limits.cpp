@@ -7,25 +7,45 @@
 #include "app/container_files.h"
 #include "app/explain.h"
 #include "app/runtime.h"
+#include "base/text.h"
 #include "sys/clock.h"
 
 namespace ni::app {
+
+Result<Prepared> Runtime::plan_for(const Resources& now) {
+  const auto before = resources_.memory;
+  resources_ = now;
+  if (auto counter = oom_counter_path(resources_); counter != oom_counter_) {
+    oom_counter_ = std::move(counter);  // moved to another group
+    oom_ledger_ = OomLedger(oom_kills());
+  }
+  oom_ledger_.settle(oom_kills(), sys::now());
+  auto prepared = prepare_again(invocation_, resources_);
+  const bool larger = before && resources_.memory && before->value < resources_.memory->value;
+  if (larger && config_.resize != FollowResize::reload) {
+    log_.info(
+        "memory_grown",
+        fmt::format("the memory limit is now {} ({}): the workers' heaps stay as they are "
+                    "until a reload; NODEINIT_RESIZE=reload does one",
+                    format_size(resources_.memory->value), printable(resources_.memory->source)));
+  }
+  return prepared;
+}
 
 void Runtime::follow_limits() {
   auto resized = limits_ ? limits_->take_due(sys::now()) : std::nullopt;
   if (!resized) {
     return;
   }
-  resources_ = std::move(resized->resources);
-  launchers_ = std::move(resized->prepared.launchers);
   bool replace = false;
   for (std::size_t i = 0; i < plans_.size(); ++i) {
-    const bool other_number = resized->prepared.plans[i].workers != plans_[i].workers;
-    plans_[i] = std::move(resized->prepared.plans[i]);
     const auto& decision = resized->decisions[i];
     if (!decision) {
-      continue;
+      continue;  // the plan of another program, or one that is not stable yet
     }
+    const bool other_number = decision->workers != plans_[i].workers;
+    plans_[i] = std::move(resized->prepared.plans[i]);
+    launchers_[i] = std::move(resized->prepared.launchers[i]);
     log_.info("resized", fmt::format("the container was resized: {}; {}", decision->reason,
                                      limits_line(resources_, plans_[i])));
     if (other_number) {
@@ -40,7 +60,7 @@ void Runtime::follow_limits() {
   }
 }
 
-bool Runtime::judge_memory(const sys::Ended& ended) {
+bool Runtime::judge_memory(const sys::Ended& ended, const std::string& last_words) {
   if (!ended.status.by_signal() && ended.status.success()) {
     return false;
   }
@@ -53,8 +73,11 @@ bool Runtime::judge_memory(const sys::Ended& ended) {
     return out_of_memory;  // an orphan
   }
   const Worker& worker = found->second;
-  const auto verdict = judge_death(ended.status, out_of_memory, resources_,
-                                   plans_[worker.program.value], std::nullopt);
+  const auto verdict = judge_death({.status = ended.status,
+                                    .out_of_memory = out_of_memory,
+                                    .peak_memory = ended.peak_memory,
+                                    .last_words = last_words},
+                                   resources_, plans_[worker.program.value]);
   const bool by_us = worker.had_to_kill && verdict.death == MemoryDeath::killed;
   if (!verdict.message.empty() && !by_us) {
     log_.error("worker_memory", fmt::format("slot {}: {}", worker.slot.value, verdict.message),

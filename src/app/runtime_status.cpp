@@ -1,29 +1,12 @@
 // What the runtime tells of itself: for `nodeinit ctl` and whoever else asks.
 
+#include "app/container_files.h"
 #include "app/runtime.h"
-#include "base/text.h"
 #include "sys/clock.h"
-#include "sys/read_file.h"
 #include "sys/signals.h"
 #include "sys/usage.h"
 
 namespace ni::app {
-namespace {
-
-// What the container uses now: v2's name for it, or v1's.
-std::optional<Bytes> memory_used(const std::string& directory) {
-  for (const std::string_view name : {"/memory.current", "/memory.usage_in_bytes"}) {
-    const auto text = directory.empty() ? Result<std::string>(Error{})
-                                        : sys::read_file(directory + std::string(name));
-    if (text) {
-      const auto bytes = parse_number<std::uint64_t>(first_line(*text));
-      return bytes ? std::optional(Bytes{*bytes}) : std::nullopt;
-    }
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 StatusReport Runtime::status() const {
   StatusReport report = make_status(supervisor_, sys::now());
@@ -34,7 +17,7 @@ StatusReport Runtime::status() const {
     report.memory = resources_.memory->value;
     report.memory_source = resources_.memory->source;
   }
-  report.memory_used = memory_used(resources_.memory_directory());
+  report.memory_used = read_usage(ContainerFiles(), resources_).memory;
   for (std::size_t i = 0; i < report.programs.size() && i < plans_.size(); ++i) {
     ProgramStatus& program = report.programs[i];
     program.workers_reason = plans_[i].workers_reason;

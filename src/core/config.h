@@ -21,6 +21,9 @@ enum class Balance : std::uint8_t { kernel, shared, round_robin, client_ip };
 enum class Readiness : std::uint8_t { listen, message, online };
 enum class StopStyle : std::uint8_t { drain, signal };
 enum class RestartMode : std::uint8_t { always, on_failure, never };
+// NODEINIT_RESIZE. `reload` does what `on` does, and follows a larger memory limit, too: V8 cannot
+// raise the limit of a running heap, so that costs a rolling reload.
+enum class FollowResize : std::uint8_t { off, on, reload };
 enum class LogMode : std::uint8_t { automatic, inherit, lines, prefix, json };
 enum class LogJson : std::uint8_t { merge, wrap };  // a line that is JSON already
 enum class LogFull : std::uint8_t { wait, drop };   // when our output is full
@@ -108,7 +111,7 @@ struct Config {
   Mode mode = Mode::automatic;
   Duration grace = 8s;  // 28 s in Kubernetes; from SIGTERM to the last SIGKILL
   Duration stop_delay = 0s;
-  bool follow_resize = true;
+  FollowResize resize = FollowResize::on;
   LogMode log = LogMode::automatic;
   LogJson log_json = LogJson::merge;
   LogFull log_full = LogFull::wait;

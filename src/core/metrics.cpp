@@ -256,26 +256,31 @@ class Writer {
           "CPUs that the container may use.", of.cpus);
     maybe("nodeinit_container_memory_limit_bytes", MetricType::gauge,
           "Memory that the container may use.", of.memory_limit);
+    const ContainerUsage& used = of.usage;
     maybe("nodeinit_container_memory_used_bytes", MetricType::gauge,
-          "Memory that is charged to the container, page cache included.", of.memory_used);
+          "Memory that is charged to the container, page cache included.", used.memory);
+    maybe("nodeinit_container_memory_peak_bytes", MetricType::gauge,
+          "The most memory that was ever charged to the container.", used.memory_peak);
+    maybe("nodeinit_container_cpu_seconds_total", MetricType::counter,
+          "CPU time of all processes of the container.", used.cpu);
     maybe("nodeinit_container_cpu_periods_total", MetricType::counter,
-          "Enforcement periods of the CPU quota.", of.periods);
+          "Enforcement periods of the CPU quota.", used.periods);
     maybe("nodeinit_container_cpu_throttled_periods_total", MetricType::counter,
-          "Periods in which the CPU quota was used up.", of.throttled_periods);
+          "Periods in which the CPU quota was used up.", used.throttled_periods);
     maybe("nodeinit_container_cpu_throttled_seconds_total", MetricType::counter,
-          "Time that the CPU quota held processes up.", of.throttled);
-    if (!of.pressure.empty()) {
+          "Time that the CPU quota held processes up.", used.throttled);
+    if (!used.pressure.empty()) {
       out_.family("nodeinit_container_pressure_waiting_seconds_total", MetricType::counter,
                   "Time that some or all processes waited for a resource (PSI).");
-      for (const auto& [resource, some, full] : of.pressure) {
+      for (const auto& [resource, some, full] : used.pressure) {
         if (some) out_.sample({{"resource", resource}, {"who", "some"}}, seconds(*some));
         if (full) out_.sample({{"resource", resource}, {"who", "full"}}, seconds(*full));
       }
     }
-    if (!of.memory_events.empty()) {
+    if (!used.memory_events.empty()) {
       out_.family("nodeinit_container_memory_events_total", MetricType::counter,
                   "What memory.events counts; oom_kill: processes killed by the kernel.");
-      for (const auto& [event, count] : of.memory_events) {
+      for (const auto& [event, count] : used.memory_events) {
         out_.sample({{"event", event}}, number(count));
       }
     }

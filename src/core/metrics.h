@@ -16,6 +16,7 @@
 #include "base/types.h"
 #include "core/loop_delay.h"
 #include "core/supervisor.h"
+#include "core/usage.h"
 #include "wire/exposition.h"
 
 namespace ni {
@@ -39,19 +40,7 @@ struct ProgramFigures {
 struct ContainerFigures {
   std::optional<MilliCpu> cpus;
   std::optional<Bytes> memory_limit;
-  std::optional<Bytes> memory_used;
-  std::optional<std::uint64_t> periods;
-  std::optional<std::uint64_t> throttled_periods;
-  std::optional<Duration> throttled;
-  // Time in which some (all) of its processes waited for "cpu", "memory", "io".
-  struct Pressure {
-    std::string resource;
-    std::optional<Duration> some;
-    std::optional<Duration> full;
-  };
-  std::vector<Pressure> pressure;
-  std::vector<std::pair<std::string, std::uint64_t>>
-      memory_events;  // low, high, max, oom, oom_kill
+  ContainerUsage usage;
 };
 
 struct LogFigures {

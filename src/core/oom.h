@@ -27,21 +27,27 @@ std::optional<std::uint64_t> parse_oom_kills(std::string_view text);
 // Assigns the kernel's kills to deaths: each kill explains one death.
 class OomLedger {
  public:
-  // `now`: the counter at the start; nullopt: it cannot be read, and no death is ever claimed.
-  explicit OomLedger(std::optional<std::uint64_t> now) : explained_(now) {}
-  // A process of the container died; `now` is the counter, read after the death. True: by the OOM
-  // killer.
-  bool claim(ExitStatus status, std::optional<std::uint64_t> now);
+  // `counter` at the start; nullopt: it cannot be read, and no death is ever claimed.
+  explicit OomLedger(std::optional<std::uint64_t> counter) : explained_(counter) {}
+  // A process of the container died; `counter` was read after the death. True: by the OOM killer.
+  bool claim(ExitStatus status, std::optional<std::uint64_t> counter);
+  // To be told the counter now and then. A kill whose death has not come within kPatience was that
+  // of a process which somebody else has waited for (a worker's own), and explains no later death.
+  void settle(std::optional<std::uint64_t> counter, Instant now);
+
+  static constexpr Duration kPatience = 10s;
 
  private:
   std::optional<std::uint64_t> explained_;
+  std::uint64_t seen_ = 0;
+  std::optional<Instant> seen_at_;
 };
 
 enum class MemoryDeath : std::uint8_t {
   none,        // nothing to do with memory, as far as can be told
   oom_killed,  // by the kernel
   killed,      // SIGKILL, but not by the OOM killer of this group
-  heap_limit,  // aborted: V8 does this when the heap is full
+  heap_limit,  // aborted, and V8 does this when the heap is full
 };
 
 struct MemoryVerdict {
@@ -50,8 +56,14 @@ struct MemoryVerdict {
       message;  // for the log: what happened, the figures, the likely cause. Empty for `none`
 };
 
-// `used`: resident memory of the worker as last seen, if known.
-MemoryVerdict judge_death(ExitStatus status, bool out_of_memory, const Resources& resources,
-                          const Plan& plan, std::optional<Bytes> used);
+// How one worker ended.
+struct WorkerEnd {
+  ExitStatus status;
+  bool out_of_memory = false;        // as the ledger says
+  std::optional<Bytes> peak_memory;  // the most that was resident
+  std::string last_words;            // of its standard error; empty: not known
+};
+
+MemoryVerdict judge_death(const WorkerEnd& end, const Resources& resources, const Plan& plan);
 
 }  // namespace ni

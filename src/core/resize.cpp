@@ -22,7 +22,17 @@ bool clearly_less(std::uint64_t now, std::uint64_t before) {
   return now < before - before / 20;
 }
 
-// The part of a plan that matters here.
+// 1: workers or, with as many of them, their heaps grow; -1: they shrink; 0: neither.
+int direction_of(const Plan& from, const Plan& to) {
+  if (from.workers != to.workers) {
+    return to.workers > from.workers ? 1 : -1;
+  }
+  return clearly_less(heap_mib(from), heap_mib(to))   ? 1
+         : clearly_less(heap_mib(to), heap_mib(from)) ? -1
+                                                      : 0;
+}
+
+// In the part of a plan that matters here.
 bool same_outcome(const Plan& one, const Plan& other) {
   return one.workers == other.workers && one.heap == other.heap;
 }
@@ -70,10 +80,7 @@ std::optional<Instant> Resize::next_deadline() const {
 }
 
 void Resize::lengthen_or_reset(const Plan& next, Instant now) {
-  if (next.workers == running_.workers) {
-    return;
-  }
-  const int direction = next.workers > running_.workers ? 1 : -1;
+  const int direction = direction_of(running_, next);
   const bool back_and_forth =
       last_direction_ == -direction && now - last_change_ < kSoon * stable_for_;
   stable_for_ =
@@ -92,7 +99,8 @@ std::optional<ResizeDecision> Resize::take_due(Instant now) {
   // More workers in the same memory leave less to each: those that run have too large a heap, too.
   const bool smaller =
       next.heap && running_.heap && clearly_less(heap_mib(next), heap_mib(running_));
-  const bool larger = need_of(next) == Need::more_memory;
+  const bool larger = policy_.follow_larger_memory && next.heap && running_.heap &&
+                      clearly_less(heap_mib(running_), heap_mib(next));
   decision.replace_workers = smaller || larger;
   if (next.workers != running_.workers) {
     decision.reason =

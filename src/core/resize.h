@@ -6,9 +6,9 @@
 // More or fewer workers: when the new number has been stable for 5 s. A limit that goes back and
 // forth does not take the workers with it: each change of direction soon after the last one doubles
 // that time, up to 5 min. Less memory for a worker than its heap was sized for: almost at once (the
-// runtime writes several files), worker by worker, because the kernel would kill. More memory: only
-// when asked for by a setting, because it costs a rolling replacement and V8 cannot raise the limit
-// of a running heap.
+// runtime writes several files), worker by worker, because the kernel would kill. A larger heap:
+// only when asked for by a setting, because it costs a rolling replacement (V8 cannot raise the
+// limit of a running heap), and after the same time as for workers.
 //
 //   observe(plan, now) … next_deadline() … take_due(now) → what to do, once
 
@@ -24,7 +24,7 @@ struct ResizePolicy {
   Duration stable_for = 5s;
   Duration longest_stable_for = 5min;
   Duration less_memory_after = 1s;
-  bool follow_larger_memory = false;
+  bool follow_larger_memory = false;  // NODEINIT_RESIZE=reload
 };
 
 struct ResizeDecision {
@@ -57,7 +57,7 @@ class Resize {
   std::optional<Plan> pending_;
   Instant pending_since_;
   Duration stable_for_;
-  int last_direction_ = 0;  // of the last change of workers: 1 more, -1 fewer, 0 there was none
+  int last_direction_ = 0;  // of the last change: 1 more, -1 less, 0 there was none
   Instant last_change_;
 };
 

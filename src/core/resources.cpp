@@ -94,6 +94,7 @@ void Survey::read_places() {
   to_.cpu_hierarchy = locate(Controller::cpu, proc, files_);
   to_.cpuset_hierarchy = locate(Controller::cpuset, proc, files_);
   to_.memory_hierarchy = locate(Controller::memory, proc, files_);
+  to_.unified_hierarchy = locate_unified(proc, files_);
 }
 
 void Survey::add_quota(const std::string& path, std::string_view text,
@@ -369,6 +370,18 @@ std::string Resources::memory_directory() const {
     return directory_of(memory_limit->source);
   }
   return memory_hierarchy.found() ? memory_hierarchy.levels.front() : std::string();
+}
+
+std::string Resources::pressure_directory(std::string_view resource) const {
+  if (resource == "memory" && memory_hierarchy.version == 2) {
+    return memory_directory();
+  }
+  if (resource != "memory" && cpu_hierarchy.version == 2) {
+    return cpu_directory();
+  }
+  return unified_hierarchy.found() && !unified_hierarchy.approximate
+             ? unified_hierarchy.levels.front()
+             : std::string();
 }
 
 std::vector<std::string> Resources::limit_files() const {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/types.h"
@@ -70,6 +71,7 @@ struct Resources {
   Hierarchy cpu_hierarchy;
   Hierarchy cpuset_hierarchy;
   Hierarchy memory_hierarchy;
+  Hierarchy unified_hierarchy;  // the v2 tree, whatever controllers are in it
   std::vector<Finding> findings;
   std::vector<std::string> notes;  // what was missing or odd, one sentence each
 
@@ -77,6 +79,9 @@ struct Resources {
   // there.
   std::string cpu_directory() const;
   std::string memory_directory() const;
+  // Where the pressure file of "cpu", "memory" or "io" lies. Only the v2 tree has them: where a
+  // controller is one of v1, that is this process's own group in it, if it is mounted.
+  std::string pressure_directory(std::string_view resource) const;
   // The limit files that exist: a change of one of them may change what is granted.
   std::vector<std::string> limit_files() const;
 };

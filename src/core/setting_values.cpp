@@ -31,6 +31,9 @@ constexpr std::array kStopStyles = {Name<StopStyle>{StopStyle::drain, "drain"},
 constexpr std::array kRestartModes = {Name<RestartMode>{RestartMode::always, "always"},
                                       Name<RestartMode>{RestartMode::on_failure, "on-failure"},
                                       Name<RestartMode>{RestartMode::never, "never"}};
+constexpr std::array kFollowResizes = {Name<FollowResize>{FollowResize::off, "off"},
+                                       Name<FollowResize>{FollowResize::on, "on"},
+                                       Name<FollowResize>{FollowResize::reload, "reload"}};
 constexpr std::array kLogModes = {
     Name<LogMode>{LogMode::automatic, "auto"}, Name<LogMode>{LogMode::inherit, "inherit"},
     Name<LogMode>{LogMode::lines, "lines"}, Name<LogMode>{LogMode::prefix, "prefix"},
@@ -133,6 +136,16 @@ bool read_value(std::string_view text, StopStyle& value) {
 bool read_value(std::string_view text, RestartMode& value) {
   return read_name(kRestartModes, text, value);
 }
+bool read_value(std::string_view text, FollowResize& value) {
+  bool follow = true;
+  if (read_name(kFollowResizes, text, value)) {
+    return true;
+  }
+  // The other ways to write on and off.
+  const bool read = read_value(text, follow);
+  value = follow ? FollowResize::on : FollowResize::off;
+  return read;
+}
 bool read_value(std::string_view text, LogMode& value) {
   return read_name(kLogModes, text, value);
 }
@@ -163,6 +176,9 @@ std::string show_value(StopStyle value) {
 }
 std::string show_value(RestartMode value) {
   return show_name(kRestartModes, value);
+}
+std::string show_value(FollowResize value) {
+  return show_name(kFollowResizes, value);
 }
 std::string show_value(LogMode value) {
   return show_name(kLogModes, value);

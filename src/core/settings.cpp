@@ -217,8 +217,12 @@ constexpr Setting kSettings[] = {
      "a worker drains, "
      "and lets a program that never listens end; Node 18.18 and newer",
      read<&P::preload>, show_switch<&P::preload>},
-    {"resize", word, container, "on", "on|off", "on or off", "follow live changes of the limits",
-     read<&C::follow_resize>, show_switch<&C::follow_resize>},
+    {"resize", word, container, "on", "on|reload|off", "on, reload or off",
+     "follow live changes of the limits: workers are added or drained, and replaced at once by "
+     "ones "
+     "with a smaller heap when the memory limit shrinks; reload: when it grows, by a rolling "
+     "reload, too",
+     read<&C::resize>, show<&C::resize>},
     {"log", word, container, "auto", "inherit|lines|prefix|json",
      "auto, inherit, lines, prefix or json",
      "workers' output: as it is, in whole lines, with the worker's name, or as JSON; auto: inherit "

@@ -1,7 +1,5 @@
 #include "core/usage.h"
 
-#include <string>
-
 #include "base/text.h"
 #include "core/limits.h"
 #include "core/oom.h"
@@ -21,7 +19,7 @@ class Reader {
     return files_.read(directory_ + "/" + std::string(name)).value_or({});
   }
   std::optional<std::uint64_t> number(std::string_view name) const {
-    return parse_number<std::uint64_t>(trim(text(name)));
+    return parse_number<std::uint64_t>(first_line(text(name)));
   }
   std::optional<Bytes> bytes(std::string_view name) const {
     const auto value = number(name);
@@ -33,64 +31,95 @@ class Reader {
   std::string directory_;
 };
 
-// v1 counts in nanoseconds what v2 counts in microseconds.
-std::optional<std::uint64_t> to_us(std::optional<std::uint64_t> nanoseconds) {
-  return nanoseconds ? std::optional<std::uint64_t>(*nanoseconds / 1000) : std::nullopt;
+template <class Unit>
+std::optional<Duration> time_of(std::optional<std::uint64_t> count) {
+  // A kernel that counts for 292 years does not exist; garbage may.
+  return count && *count <= static_cast<std::uint64_t>(Duration::max() / Unit(1))
+             ? std::optional<Duration>(Unit(static_cast<std::int64_t>(*count)))
+             : std::nullopt;
+}
+
+void read_cpu(const Reader& own, unsigned version, ContainerUsage& usage) {
+  const std::string stat = own.text("cpu.stat");
+  usage.periods = parse_stat(stat, "nr_periods");
+  usage.throttled_periods = parse_stat(stat, "nr_throttled");
+  if (version == 1) {
+    using std::chrono::nanoseconds;
+    usage.throttled = time_of<nanoseconds>(parse_stat(stat, "throttled_time"));
+    // Where cpu and cpuacct are one hierarchy, as they are nearly everywhere.
+    usage.cpu = time_of<nanoseconds>(own.number("cpuacct.usage"));
+  } else {
+    using std::chrono::microseconds;
+    usage.throttled = time_of<microseconds>(parse_stat(stat, "throttled_usec"));
+    usage.cpu = time_of<microseconds>(parse_stat(stat, "usage_usec"));
+  }
+}
+
+void read_memory(const Reader& own, unsigned version, ContainerUsage& usage) {
+  const auto add = [&usage](std::string_view event, std::optional<std::uint64_t> count) {
+    if (count) {
+      usage.memory_events.emplace_back(event, *count);
+    }
+  };
+  if (version == 1) {
+    usage.memory = own.bytes("memory.usage_in_bytes");
+    usage.memory_peak = own.bytes("memory.max_usage_in_bytes");
+    add("max", own.number("memory.failcnt"));
+    add("oom_kill", parse_oom_kills(own.text("memory.oom_control")));
+    return;
+  }
+  usage.memory = own.bytes("memory.current");
+  usage.memory_peak = own.bytes("memory.peak");  // Linux 5.19
+  const std::string events = own.text("memory.events");
+  for (const std::string_view event : {"low", "high", "max", "oom", "oom_kill"}) {
+    add(event, parse_stat(events, event));
+  }
+}
+
+// Beside v1 controllers the process is often left in the root of the v2 tree, whose pressure is that
+// of the whole machine. Every group but the root has this file (cgroup-v2.rst, "Core Interface
+// Files").
+bool is_whole_machine(const Reader& place, const Hierarchy& controller) {
+  return controller.version == 1 && place.text("cgroup.type").empty();
 }
 
 }  // namespace
 
-std::optional<Pressure> parse_pressure(std::string_view text) {
+Pressure parse_pressure(std::string_view text) {
+  Pressure pressure;
   for (const auto line : split(text, '\n')) {
     const auto words = split_words(line);
-    if (words.size() < 5 || words[0] != "some" || !words[1].starts_with("avg10=") ||
-        !words[4].starts_with("total=")) {
+    if (words.size() < 2 || !words.back().starts_with("total=")) {
       continue;
     }
-    const auto average = words[1].substr(6);
-    const auto dot = average.find('.');
-    const auto whole = parse_number<unsigned>(average.substr(0, dot));
-    const auto hundredths = dot == std::string_view::npos
-                                ? std::optional<unsigned>(0)
-                                : parse_number<unsigned>(average.substr(dot + 1));
-    const auto total = parse_number<std::uint64_t>(words[4].substr(6));
-    if (whole && hundredths && total && *whole <= 100 && *hundredths < 100) {
-      return Pressure{*whole * 100 + *hundredths, *total};
+    const auto total = time_of<std::chrono::microseconds>(
+        parse_number<std::uint64_t>(words.back().substr(std::string_view("total=").size())));
+    if (words.front() == "some") {
+      pressure.some = total;
+    } else if (words.front() == "full") {
+      pressure.full = total;
     }
   }
-  return std::nullopt;
+  return pressure;
 }
 
 ContainerUsage read_usage(const FileReader& files, const Resources& resources) {
   ContainerUsage usage;
-  const Reader cpu(files, resources.cpu_directory());
-  const std::string cpu_stat = cpu.text("cpu.stat");
-  usage.periods = parse_stat(cpu_stat, "nr_periods");
-  usage.throttled_periods = parse_stat(cpu_stat, "nr_throttled");
-  if (resources.cpu_hierarchy.version == 1) {
-    usage.throttled_us = to_us(parse_stat(cpu_stat, "throttled_time"));
-    usage.cpu_us = to_us(cpu.number("cpuacct.usage"));  // where cpu and cpuacct are one hierarchy
-  } else {
-    usage.throttled_us = parse_stat(cpu_stat, "throttled_usec");
-    usage.cpu_us = parse_stat(cpu_stat, "usage_usec");
+  read_cpu(Reader(files, resources.cpu_directory()), resources.cpu_hierarchy.version, usage);
+  read_memory(Reader(files, resources.memory_directory()), resources.memory_hierarchy.version,
+              usage);
+  for (const std::string_view resource : {"cpu", "memory", "io"}) {
+    const Reader place(files, resources.pressure_directory(resource));
+    if (is_whole_machine(
+            place, resource == "memory" ? resources.memory_hierarchy : resources.cpu_hierarchy)) {
+      continue;
+    }
+    Pressure pressure = parse_pressure(place.text(std::string(resource) + ".pressure"));
+    if (pressure.some || pressure.full) {
+      pressure.resource = resource;
+      usage.pressure.push_back(std::move(pressure));
+    }
   }
-  usage.cpu_pressure = parse_pressure(cpu.text("cpu.pressure"));
-
-  const Reader memory(files, resources.memory_directory());
-  if (resources.memory_hierarchy.version == 1) {
-    usage.memory = memory.bytes("memory.usage_in_bytes");
-    usage.memory_peak = memory.bytes("memory.max_usage_in_bytes");
-    usage.memory_max_events = memory.number("memory.failcnt");
-    usage.oom_kills = parse_oom_kills(memory.text("memory.oom_control"));
-  } else {
-    const std::string events = memory.text("memory.events");
-    usage.memory = memory.bytes("memory.current");
-    usage.memory_peak = memory.bytes("memory.peak");
-    usage.memory_high_events = parse_stat(events, "high");
-    usage.memory_max_events = parse_stat(events, "max");
-    usage.oom_kills = parse_oom_kills(events);
-  }
-  usage.memory_pressure = parse_pressure(memory.text("memory.pressure"));
   return usage;
 }
 

@@ -1,11 +1,16 @@
 #pragma once
 
-// What the container uses and how it is held back, at the level whose limit binds: for metrics.
-// Every figure is optional, because no kernel has them all.
+// What the container uses and how it is held back, for metrics and status: CPU figures in the
+// directory whose quota binds, memory figures in that whose limit binds (the limit may be on the pod
+// and be used up by a neighbour), the process's own group where nothing binds. Every figure is
+// optional, because no kernel has them all.
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/types.h"
 #include "core/file_reader.h"
@@ -13,29 +18,30 @@
 
 namespace ni {
 
-// One line of a pressure file: "some avg10=0.12 avg60=… avg300=… total=1234"
-// (Documentation/accounting/psi.rst).
+// A pressure file, "some avg10=0.12 avg60=… avg300=… total=1234" and "full …"
+// (Documentation/accounting/psi.rst): time in which some, or all, of the processes waited.
 struct Pressure {
-  unsigned avg10_percent_hundredths = 0;  // 12 is 0.12 %
-  std::uint64_t total_us = 0;
+  std::string resource = {};  // "cpu", "memory", "io"
+  std::optional<Duration> some;
+  std::optional<Duration> full;
 };
 
 struct ContainerUsage {
-  std::optional<std::uint64_t> cpu_us;
+  std::optional<Duration> cpu;
   std::optional<std::uint64_t> periods;
   std::optional<std::uint64_t> throttled_periods;
-  std::optional<std::uint64_t> throttled_us;
+  std::optional<Duration> throttled;
   std::optional<Bytes> memory;
   std::optional<Bytes> memory_peak;
-  std::optional<std::uint64_t> memory_high_events;
-  std::optional<std::uint64_t> memory_max_events;  // v1: memory.failcnt
-  std::optional<std::uint64_t> oom_kills;
-  std::optional<Pressure> cpu_pressure;     // some
-  std::optional<Pressure> memory_pressure;  // some
+  // Of memory.events: low, high, max, oom, oom_kill. v1 knows two of them: max (memory.failcnt) and
+  // oom_kill (memory.oom_control).
+  std::vector<std::pair<std::string, std::uint64_t>> memory_events;
+  std::vector<Pressure> pressure;  // only resources whose file is there
 };
 
 ContainerUsage read_usage(const FileReader& files, const Resources& resources);
 
-std::optional<Pressure> parse_pressure(std::string_view text);
+// Neither time is set when the text is none of a pressure file.
+Pressure parse_pressure(std::string_view text);
 
 }  // namespace ni

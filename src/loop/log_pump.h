@@ -96,7 +96,8 @@ class LogPump {
   LogCounters counters() const;
 
   static constexpr std::size_t kBlock = 64 * 1024;  // read at once; a pipe's usual capacity
-  static constexpr std::size_t kMostWords = 2048;
+  // V8 writes up to 4 KiB of native stack after the line that says why it aborts (Node 20 to 26).
+  static constexpr std::size_t kMostWords = 8192;
   static constexpr std::size_t kMostOrphans = 64;
   static constexpr std::size_t kWordsKept = 8;  // dead workers whose last words are known
 

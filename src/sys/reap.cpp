@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,10 +94,16 @@ class Descendants {
 
 Reaped reap() noexcept {
   int wait_status = 0;
+  rusage used{};
   for (;;) {
-    const pid_t pid = ::waitpid(-1, &wait_status, WNOHANG);
+    const pid_t pid = ::wait4(-1, &wait_status, WNOHANG, &used);
     if (const auto ended = Pid::from(pid)) {
-      return {.ended = Ended{.pid = *ended, .status = status_of(wait_status)}, .anyone_left = true};
+      const auto peak =
+          used.ru_maxrss > 0
+              ? std::optional(Bytes{static_cast<std::uint64_t>(used.ru_maxrss) * kKiB})
+              : std::nullopt;
+      return {.ended = Ended{.pid = *ended, .status = status_of(wait_status), .peak_memory = peak},
+              .anyone_left = true};
     }
     if (pid == 0) {
       return {.ended = std::nullopt, .anyone_left = true};

@@ -17,6 +17,9 @@ namespace ni::sys {
 struct Ended {
   Pid pid;
   ExitStatus status;
+  // The most memory that was resident of it, or of a process that it waited for (getrusage(2),
+  // ru_maxrss). nullopt: the kernel does not count it.
+  std::optional<Bytes> peak_memory = std::nullopt;
 };
 
 struct Reaped {

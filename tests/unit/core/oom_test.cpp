@@ -1,8 +1,6 @@
 #include "core/oom.h"
 
-#include "core/usage.h"
 #include "support/catch.h"
-#include "support/map_files.h"
 
 using namespace ni;
 
@@ -48,54 +46,70 @@ TEST_CASE("the counter is read in both dialects") {
   CHECK_FALSE(parse_oom_kills("oom_kill_disable 0\nunder_oom 0\n"));
 }
 
-TEST_CASE("the message about a kill names limit, share, heap and the likely cause") {
-  const auto verdict = judge_death(kKilled, true, limited(), sized(), Bytes{400 * kMiB});
+TEST_CASE("a kill that no death of ours came with explains no later death") {
+  constexpr Instant kStart{};
+  OomLedger ledger(0);
+  ledger.settle(0, kStart);
+  ledger.settle(1, kStart + 20s);  // a worker's own child was killed, and the worker waited for it
+  CHECK(OomLedger(ledger).claim(kKilled, 1));  // it may still have been one of ours
+  ledger.settle(1, kStart + 21s);
+  CHECK(OomLedger(ledger).claim(kKilled, 1));
+  ledger.settle(1, kStart + 31s);
+  CHECK_FALSE(ledger.claim(kKilled, 1));
+  CHECK(ledger.claim(kKilled, 2));
+  // A kill that has been claimed is not forgotten twice.
+  ledger.settle(2, kStart + 50s);
+  ledger.settle(3, kStart + 70s);
+  CHECK(ledger.claim(kKilled, 3));
+  ledger.settle(0, kStart + 90s);  // another group
+  CHECK_FALSE(ledger.claim(kKilled, 0));
+  CHECK(ledger.claim(kKilled, 1));
+}
+
+TEST_CASE("the message about a kill names limit, share, heap, peak and the likely cause") {
+  const WorkerEnd buffers{
+      .status = kKilled, .out_of_memory = true, .peak_memory = Bytes{400 * kMiB}, .last_words = {}};
+  const auto verdict = judge_death(buffers, limited(), sized());
   CHECK(verdict.death == MemoryDeath::oom_killed);
   CHECK(says(verdict, "512 MiB (/sys/fs/cgroup/memory.max)"));
   CHECK(says(verdict, "share 240 MiB"));
-  CHECK(says(verdict, "194 MiB"));
-  CHECK(says(verdict, "outside the heap"));
+  CHECK(says(verdict, "heap limit 194 MiB"));
+  CHECK(says(verdict, "400 MiB resident"));
+  CHECK(says(verdict, "outside the heap (Buffers, native add-ons) is the cause"));
 
+  WorkerEnd end = buffers;
+  end.peak_memory = Bytes{50 * kMiB};
+  CHECK(says(judge_death(end, limited(), sized()), "another process"));
+  end.peak_memory = Bytes{200 * kMiB};
+  CHECK(says(judge_death(end, limited(), sized()), "the likely cause"));
+  end.peak_memory.reset();
+  CHECK(says(judge_death(end, limited(), sized()), "the likely cause"));
   Plan by_user = sized();
   by_user.heap.reset();
   by_user.heap_reason = "left alone: set by --max-old-space-size=999";
-  CHECK(says(judge_death(kKilled, true, limited(), by_user, {}), "--max-old-space-size=999"));
-  CHECK(says(judge_death(kKilled, true, limited(), sized(), Bytes{50 * kMiB}), "another process"));
+  CHECK(says(judge_death(end, limited(), by_user), "--max-old-space-size=999"));
+  CHECK(says(judge_death(end, Resources{}, sized()), "no limit of this container is visible"));
 }
 
 TEST_CASE("other deaths are told apart from the kernel's") {
-  CHECK(judge_death(kKilled, false, limited(), sized(), {}).death == MemoryDeath::killed);
-  CHECK(judge_death(ExitStatus::killed_by(signals::abort), false, limited(), sized(), {}).death ==
-        MemoryDeath::heap_limit);
-  CHECK(judge_death(ExitStatus::exited(134), false, limited(), sized(), {}).death ==
-        MemoryDeath::heap_limit);
-  CHECK(judge_death(ExitStatus::exited(1), false, limited(), sized(), {}).message.empty());
-}
-
-TEST_CASE("usage is read at the level that binds, in microseconds for both versions") {
-  test::MapFiles files;
-  files.put("/proc/self/cgroup", "0::/p/c\n");
-  files.put("/proc/self/mountinfo", "32 31 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n");
-  files.put("/sys/fs/cgroup/p/c/cpu.max", "max 100000\n");
-  files.put("/sys/fs/cgroup/p/cpu.max", "100000 100000\n");
-  files.put("/sys/fs/cgroup/p/cpu.stat",
-            "usage_usec 77\nnr_periods 10\nnr_throttled 4\nthrottled_usec 1234\n");
-  files.put("/sys/fs/cgroup/p/cpu.pressure", "some avg10=12.05 avg60=0.00 avg300=0.00 total=99\n");
-  files.put("/sys/fs/cgroup/p/c/memory.max", "1000000\n");
-  files.put("/sys/fs/cgroup/p/c/memory.current", "4096\n");
-  files.put("/sys/fs/cgroup/p/c/memory.events", "high 1\nmax 2\noom 0\noom_kill 3\n");
-  const Resources resources = read_resources(files, {});
-  CHECK(oom_counter_path(resources) == "/sys/fs/cgroup/p/c/memory.events");
-  const ContainerUsage usage = read_usage(files, resources);
-  CHECK(usage.cpu_us == 77U);
-  CHECK(usage.throttled_periods == 4U);
-  CHECK(usage.throttled_us == 1234U);
-  REQUIRE(usage.cpu_pressure);
-  CHECK(usage.cpu_pressure->avg10_percent_hundredths == 1205);
-  CHECK(usage.cpu_pressure->total_us == 99);
-  CHECK(usage.memory == Bytes{4096});
-  CHECK(usage.memory_max_events == 2U);
-  CHECK(usage.oom_kills == 3U);
-  CHECK_FALSE(usage.memory_peak);
-  CHECK_FALSE(parse_pressure("some avg10=x avg60=0 avg300=0 total=1"));
+  const auto judge = [](ExitStatus status, std::string words = {}) {
+    return judge_death({.status = status,
+                        .out_of_memory = false,
+                        .peak_memory = {},
+                        .last_words = std::move(words)},
+                       limited(), sized());
+  };
+  const ExitStatus aborted = ExitStatus::killed_by(signals::abort);
+  CHECK(judge(kKilled).death == MemoryDeath::killed);
+  CHECK(judge(aborted).death == MemoryDeath::heap_limit);
+  CHECK(judge(ExitStatus::exited(134)).death == MemoryDeath::heap_limit);
+  CHECK(judge(ExitStatus::exited(1)).message.empty());
+  const auto full = judge(aborted,
+                          "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out "
+                          "of memory");
+  CHECK(full.death == MemoryDeath::heap_limit);
+  CHECK(says(full, "its heap is full"));
+  CHECK(says(full, "heap limit 194 MiB"));
+  // process.abort(), or a check in native code.
+  CHECK(judge(aborted, "Error: something else").death == MemoryDeath::none);
 }

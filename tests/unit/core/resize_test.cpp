@@ -98,3 +98,42 @@ TEST_CASE("a limit rounded to pages is no resize") {
   resize.observe(plan(2, 1023, 399), kStart);
   CHECK_FALSE(resize.next_deadline());
 }
+
+TEST_CASE("more memory that comes with other CPUs is followed in the same step") {
+  Resize eager(plan(1, 512, 428), {.follow_larger_memory = true});
+  eager.observe(plan(2, 2048, 900), kStart);
+  const auto decision = eager.take_due(kStart + 5s);
+  REQUIRE(decision);
+  CHECK(decision->workers == 2);
+  CHECK(decision->replace_workers);
+}
+
+TEST_CASE("a memory limit that goes back and forth is followed upwards more and more slowly") {
+  Resize eager(plan(1, 1024, 900), {.follow_larger_memory = true});
+  unsigned larger = 0;
+  unsigned smaller = 0;
+  for (int second = 0; second < 3600; ++second) {
+    const Instant now = kStart + std::chrono::seconds(second);
+    const bool high = second / 10 % 2 == 1;
+    eager.observe(high ? plan(1, 1024, 900) : plan(1, 512, 428), now);
+    const unsigned heap = eager.running().heap->old_space_mib;
+    if (eager.take_due(now)) {
+      (eager.running().heap->old_space_mib > heap ? larger : smaller) += 1;
+    }
+  }
+  CHECK(larger <= 2);
+  CHECK(smaller <= 3);
+  CHECK(eager.running().heap->old_space_mib == 428);  // the one that is safe at any time
+}
+
+TEST_CASE(
+    "a memory limit that goes back and forth costs one replacement when growth is not followed") {
+  Resize calm(plan(2, 1024, 400));
+  unsigned decisions = 0;
+  for (int second = 0; second < 600; ++second) {
+    const Instant now = kStart + std::chrono::seconds(second);
+    calm.observe(second / 10 % 2 == 0 ? plan(2, 512, 194) : plan(2, 1024, 400), now);
+    decisions += calm.take_due(now) ? 1 : 0;
+  }
+  CHECK(decisions == 1);
+}

@@ -33,7 +33,7 @@ pre_start = ["node", "migrate it.js"]
   const Configured configured = configure({}, {}, file, {"node", "a.js"});
   CHECK(configured.problems.empty());
   CHECK(configured.config.programs.at(0).workers.amount == 4);
-  CHECK_FALSE(configured.config.follow_resize);
+  CHECK(configured.config.resize == FollowResize::off);
   CHECK(configured.config.programs.at(0).stop_codes == std::vector<int>{0, 78});
   CHECK(configured.config.signals.size() == 2);
   CHECK(configured.config.pre_start == Texts{"node", "migrate it.js"});

@@ -44,6 +44,7 @@ const std::map<std::string_view, Sample> kSamples = {
     {"heap", {"off", "off", {"512M", "maybe"}}},
     {"preload", {"off", "off", {"2", "maybe"}}},
     {"resize", {"False", "off", {"2", "disabled"}}},
+    {"resize", {"Reload", "reload", {"grow", "reload,on"}}},
     {"log", {"json", "json", {"text", "raw"}}},
     {"log_level", {"debug", "debug", {"verbose", "warning"}}},
     {"log_json", {"wrap", "wrap", {"nest"}}},

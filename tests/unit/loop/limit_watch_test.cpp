@@ -62,6 +62,24 @@ TEST_CASE("a changed limit is told within the time of two checks, an unchanged o
   CHECK(uv_loop_close(&loop) == 0);
 }
 
+TEST_CASE("a change is told as soon as it happens, without waiting for the next check") {
+  const LimitFile file;
+  uv_loop_t loop;
+  REQUIRE(uv_loop_init(&loop) == 0);
+  {
+    bool told = false;
+    const bool never = false;
+    const std::vector<std::string> paths = {file.path()};
+    loop::LimitWatch watch(&loop, paths, [&told] { told = true; });
+    run_for(&loop, 1050, never);  // the first second is free of checks
+    file.write("50000 100000\n");
+    run_for(&loop, 500, told);  // the next check is at 2 s
+    CHECK(told);
+  }
+  uv_run(&loop, UV_RUN_DEFAULT);
+  CHECK(uv_loop_close(&loop) == 0);
+}
+
 TEST_CASE("a storm of writes wakes us about once a second") {
   const LimitFile file;
   uv_loop_t loop;
