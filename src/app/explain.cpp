@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "core/command_text.h"
 #include "core/heap.h"
+#include "core/printable_path.h"
 
 namespace ni::app {
 namespace {
@@ -41,14 +42,14 @@ void add_place(Page& page, const Hierarchy& place) {
   page.line("  cgroup v{}: {}{}", place.version, place.how,
             place.approximate ? "  (approximate)" : "");
   for (const auto& level : place.levels) {
-    page.line("    level {}", printable(level));
+    page.line("    level {}", printable_path(level));
   }
 }
 
 void add_findings(Page& page, const Resources& resources, Controller controller) {
   for (const Finding& finding : resources.findings) {
     if (finding.controller == controller) {
-      page.line("  {:<12}{} = {}{}{}", to_string(finding.verdict), printable(finding.path),
+      page.line("  {:<12}{} = {}{}{}", to_string(finding.verdict), printable_path(finding.path),
                 finding.text.empty() ? "?" : finding.text, finding.note.empty() ? "" : "  # ",
                 finding.note);
     }
@@ -57,7 +58,7 @@ void add_findings(Page& page, const Resources& resources, Controller controller)
 
 void add_count(Page& page, std::string_view name, const std::optional<Sourced<unsigned>>& count) {
   if (count) {
-    page.line("  {:<12}{} ({})", name, plural(count->value, "CPU"), printable(count->source));
+    page.line("  {:<12}{} ({})", name, plural(count->value, "CPU"), printable_path(count->source));
   } else {
     page.line("  {:<12}not told", name);
   }
@@ -75,7 +76,7 @@ void add_cpu(Page& page, const Resources& resources) {
   add_count(page, "affinity", resources.affinity);
   add_count(page, "machine", resources.machine_cpus);
   page.line("  = {} to use, by {}", cpus_text(resources.cpus.value),
-            printable(resources.cpus.source));
+            printable_path(resources.cpus.source));
 }
 
 void add_memory(Page& page, const Resources& resources) {
@@ -87,11 +88,11 @@ void add_memory(Page& page, const Resources& resources) {
   }
   if (resources.machine_memory) {
     page.line("  {:<12}{} ({})", "machine", format_size(resources.machine_memory->value),
-              printable(resources.machine_memory->source));
+              printable_path(resources.machine_memory->source));
   }
   if (resources.memory) {
     page.line("  = {} to use, by {}", format_size(resources.memory->value),
-              printable(resources.memory->source));
+              printable_path(resources.memory->source));
   } else {
     page.line("  = not known");
   }
@@ -126,11 +127,11 @@ std::string limits_line(const Resources& resources, const Plan& plan) {
   if (!resources.cpus_narrowed) {
     line += "no CPU limit, ";
   }
-  line +=
-      fmt::format("{} ({}), ", cpus_text(resources.cpus.value), printable(resources.cpus.source));
+  line += fmt::format("{} ({}), ", cpus_text(resources.cpus.value),
+                      printable_path(resources.cpus.source));
   if (resources.memory_limit) {
     line += fmt::format("{} ({})", format_size(resources.memory->value),
-                        printable(resources.memory->source));
+                        printable_path(resources.memory->source));
   } else {
     line += "no memory limit";
   }

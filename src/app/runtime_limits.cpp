@@ -8,6 +8,7 @@
 #include "app/explain.h"
 #include "app/runtime.h"
 #include "base/text.h"
+#include "core/printable_path.h"
 #include "sys/clock.h"
 
 namespace ni::app {
@@ -23,11 +24,11 @@ Result<Prepared> Runtime::plan_for(const Resources& now) {
   auto prepared = prepare_again(invocation_, resources_);
   const bool larger = before && resources_.memory && before->value < resources_.memory->value;
   if (larger && config_.resize != FollowResize::reload) {
-    log_.info(
-        "memory_grown",
-        fmt::format("the memory limit is now {} ({}): the workers' heaps stay as they are "
-                    "until a reload; NODEINIT_RESIZE=reload does one",
-                    format_size(resources_.memory->value), printable(resources_.memory->source)));
+    log_.info("memory_grown",
+              fmt::format("the memory limit is now {} ({}): the workers' heaps stay as they are "
+                          "until a reload; NODEINIT_RESIZE=reload does one",
+                          format_size(resources_.memory->value),
+                          printable_path(resources_.memory->source)));
   }
   return prepared;
 }

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "core/printable_path.h"
 
 namespace ni {
 namespace {
@@ -174,7 +174,7 @@ void add_levels_above(Hierarchy& place, const Components& root, const Components
   for (std::size_t count = between.size(); count-- > 0 && place.levels.size() <= kMostLevels;) {
     place.levels.push_back(join(highest->mount_point, between, count));
   }
-  place.how += fmt::format(", the groups above it below {}", printable(highest->mount_point));
+  place.how += fmt::format(", the groups above it below {}", printable_path(highest->mount_point));
 }
 
 // `candidates` is not empty and sorted by fit.
@@ -188,10 +188,10 @@ Hierarchy resolve(const std::vector<Candidate>& candidates, const std::string& p
     if (rest && files.is_directory(join(candidate.mount_point, *rest, rest->size()))) {
       Hierarchy place =
           at(candidate, *rest, false,
-             fmt::format("group {} in the tree mounted at {}{}", printable(path),
-                         printable(candidate.mount_point),
+             fmt::format("group {} in the tree mounted at {}{}", printable_path(path),
+                         printable_path(candidate.mount_point),
                          candidate.root == "/" ? std::string()
-                                               : " (root " + printable(candidate.root) + ")"));
+                                               : " (root " + printable_path(candidate.root) + ")"));
       add_levels_above(place, root, group, candidates, files);
       return place;
     }
@@ -202,7 +202,7 @@ Hierarchy resolve(const std::vector<Candidate>& candidates, const std::string& p
   if (prefix != nullptr) {
     return at(*prefix, *below(group, path_components(prefix->root)), true,
               fmt::format("group {} is not visible below {}: what is visible above it is used",
-                          printable(path), printable(prefix->mount_point)));
+                          printable_path(path), printable_path(prefix->mount_point)));
   }
   for (const Candidate& candidate : candidates) {
     if (const auto rest = below(group, {});
@@ -210,8 +210,8 @@ Hierarchy resolve(const std::vector<Candidate>& candidates, const std::string& p
         files.is_directory(join(candidate.mount_point, *rest, rest->size()))) {
       return at(candidate, *rest, true,
                 fmt::format("group {} is outside the mounted root {}, but exists below {}",
-                            printable(path), printable(candidate.root),
-                            printable(candidate.mount_point)));
+                            printable_path(path), printable_path(candidate.root),
+                            printable_path(candidate.mount_point)));
     }
   }
   const auto existing = std::ranges::find_if(candidates, [&files](const Candidate& candidate) {
@@ -220,14 +220,15 @@ Hierarchy resolve(const std::vector<Candidate>& candidates, const std::string& p
   const Candidate& first = existing == candidates.end() ? candidates.front() : *existing;
   return at(first, {}, true,
             fmt::format("group {} is outside the mounted root {}: the mount {} itself is used",
-                        printable(path), printable(first.root), printable(first.mount_point)));
+                        printable_path(path), printable_path(first.root),
+                        printable_path(first.mount_point)));
 }
 
 // The group is not known: the mount itself stands for it.
 Hierarchy without_group(const std::vector<Candidate>& candidates, std::string_view why) {
   const Candidate& first = candidates.front();
   return at(first, {}, true,
-            fmt::format("{}: {} itself is used", why, printable(first.mount_point)));
+            fmt::format("{}: {} itself is used", why, printable_path(first.mount_point)));
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "core/printable_path.h"
 
 namespace ni {
 namespace {
@@ -15,7 +15,7 @@ std::string figures(const Resources& resources, const Plan& plan, std::optional<
   std::string text;
   if (resources.memory_limit) {
     text += fmt::format("limit {} ({})", format_size(resources.memory_limit->value),
-                        printable(resources.memory_limit->source));
+                        printable_path(resources.memory_limit->source));
   } else {
     text += "no limit of this container is visible";
   }

@@ -10,14 +10,17 @@
 
 namespace ni::sys {
 
-Result<unsigned> affinity_count() {
+long ask_affinity(std::size_t size, unsigned long* mask) {
+  // The system call itself gives the number of bytes it wrote; 0 is this thread, the only one.
+  return ::syscall(SYS_sched_getaffinity, 0, size, mask);
+}
+
+Result<unsigned> affinity_count(AskAffinity ask) {
   constexpr std::size_t kBitsPerWord = 8 * sizeof(unsigned long);
   constexpr std::size_t kMostCpus = std::size_t{1} << 20U;
   for (std::size_t cpus = 1024; cpus <= kMostCpus; cpus *= 2) {
     std::vector<unsigned long> mask(cpus / kBitsPerWord);
-    // The system call itself gives the number of bytes it wrote; 0 is this thread, the only one.
-    const long written =
-        ::syscall(SYS_sched_getaffinity, 0, mask.size() * sizeof(unsigned long), mask.data());
+    const long written = ask(mask.size() * sizeof(unsigned long), mask.data());
     if (written > 0) {
       unsigned count = 0;
       for (const unsigned long word : mask) {
