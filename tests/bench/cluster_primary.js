@@ -1,5 +1,5 @@
 // What a careful hand writes with Node's own cluster module: N workers, those that die are replaced, SIGHUP replaces
-// them one by one, each only when its successor listens. The service beside it is named by argv[2].
+// them one by one, each only when its successor listens, within a deadline. The service beside it is named by argv[2].
 const cluster = require('cluster');
 
 cluster.setupPrimary({ exec: process.argv[2] });
@@ -23,7 +23,10 @@ process.on('SIGHUP', async () => {
     old.replaced = true;
     const gone = new Promise((done) => old.once('exit', done));
     old.disconnect();
+    // Under load its kept-alive connections never rest, and it never ends by itself.
+    const tooLong = setTimeout(() => old.process.kill('SIGTERM'), 3000);
     await gone;
+    clearTimeout(tooLong);
   }
   reloading = false;
   console.log('reload ended');
