@@ -48,9 +48,12 @@ class Service:
 
     def wait_replaced(self, before, deadline=30):
         """Until as many workers as before run and one of those is gone; the pids that are new."""
-        self.pid1.wait_for(lambda: len(self.pids()) == len(before) and self.pids() != before, deadline,
-                           f"a worker in the place of one of {before}")  # fmt: skip
-        return self.pids() - before
+
+        def new_ones():
+            now = self.pids()
+            return len(now) == len(before) and now - before
+
+        return self.pid1.wait_for(new_ones, deadline, f"a worker in the place of one of {before}")
 
     def is_ready(self):
         return self.pid1.ctl("health", "ready").code == 0

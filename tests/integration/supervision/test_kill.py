@@ -126,5 +126,5 @@ def test_a_spare_answers_long_before_a_new_worker_could(start, tmp_path, is_long
     spare = statistics.median(time_to_answer(start, tmp_path, 1, rounds))
     fresh = statistics.median(time_to_answer(start, tmp_path, 0, rounds))
     print(f"first answer: spare {spare * 1000:.1f} ms, new worker {fresh * 1000:.1f} ms")
-    # 10 ms where a start takes some 100; a busy machine is slower at both.
-    assert spare < max(0.010, fresh / 6), (spare, fresh)
+    # 10 ms, most of which is Node answering its first request; a busy machine is slower at both.
+    assert spare < max(0.010, fresh / 3), (spare, fresh)
