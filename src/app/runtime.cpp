@@ -9,6 +9,7 @@
 #include "app/inherited_descriptors.h"
 #include "app/log_setup.h"
 #include "app/sizing.h"
+#include "app/termination_log.h"
 #include "base/overloaded.h"
 #include "base/text.h"
 #include "core/last_words.h"
@@ -245,7 +246,7 @@ void Runtime::reap() {
       return;
     }
     before_end_of(*reaped.ended);
-    std::string last_words = take_last_words(reaped.ended->pid);
+    std::string last_words = take_last_words(*reaped.ended);
     const bool out_of_memory = judge_memory(*reaped.ended, last_words);
     post(event::Exited{.pid = reaped.ended->pid,
                        .status = reaped.ended->status,
@@ -256,7 +257,8 @@ void Runtime::reap() {
 }
 
 // Of a worker or hook that was just reaped; nothing of any other process.
-std::string Runtime::take_last_words(Pid pid) {
+std::string Runtime::take_last_words(const sys::Ended& ended) {
+  const Pid pid = ended.pid;
   const auto& workers = supervisor_.workers();
   const auto worker = std::ranges::find_if(
       workers, [&](const auto& entry) { return entry.second.pid == std::optional(pid); });
@@ -266,7 +268,16 @@ std::string Runtime::take_last_words(Pid pid) {
   }
   const Incarnation process = is_hook ? hook_ : worker->first;
   pump_.closed(process);
-  return telling_line(pump_.last_words(process));
+  const std::string words = pump_.last_words(process);
+  if (!ended.status.success()) {
+    const std::string who =
+        is_hook ? fmt::format("the hook (pid {})", pid.value())
+                : fmt::format("slot {}: worker {}", worker->second.slot.value, pid.value());
+    termination_.last_words(
+        who, pump_.inherits() ? "unknown, its stderr passed as it is; NODEINIT_LOG=lines keeps them"
+                              : words);
+  }
+  return telling_line(words);
 }
 
 // ---- actions
@@ -317,6 +328,11 @@ void Runtime::perform(const Action& action) {
           [this](const action::Report& wanted) { report(wanted); },
           [this](const action::Finish& wanted) {
             exit_code_ = wanted.exit_code;
+            const auto noted = write_termination_log(
+                config_.termination_log, termination_.text(wanted.exit_code, wanted.reason));
+            if (!noted) {
+              log_.warn("termination_log", to_string(noted.error()));
+            }
             log_.info("finished",
                       fmt::format("ending with exit code {}: {}", wanted.exit_code, wanted.reason),
                       {{"exit_code", wanted.exit_code}});
@@ -415,6 +431,9 @@ void Runtime::run_hook(const action::RunHook& wanted) {
 }
 
 void Runtime::report(const action::Report& report) {
+  if (report.level <= LogLevel::warn) {
+    termination_.trouble(report.message);
+  }
   if (control_) {
     control_->tell(show_value(report.level), report.event, report.message);
   }

@@ -35,6 +35,7 @@
 #include "core/signal_policy.h"
 #include "core/status.h"
 #include "core/supervisor.h"
+#include "core/termination_text.h"
 #include "loop/http_server.h"
 #include "loop/log_pump.h"
 #include "loop/poll.h"
@@ -95,7 +96,7 @@ class Runtime final : public Host {
   bool judge_memory(const sys::Ended& ended, const std::string& last_words);
   // The kernel's counter; nullopt: it cannot be read.
   std::optional<std::uint64_t> oom_kills() const;
-  std::string take_last_words(Pid pid);
+  std::string take_last_words(const sys::Ended& ended);
   void name_left_over();
   void spawn(const action::Spawn& spawn);
   void run_hook(const action::RunHook& wanted);
@@ -135,6 +136,7 @@ class Runtime final : public Host {
   std::map<Incarnation, Bytes> proportional_;
   Incarnation last_measured_;
   Incarnation hook_;  // the last hook that was started
+  TerminationNotes termination_;
   std::uint64_t wake_ups_ = 0;
   bool was_ready_ = false;
   Instant started_at_;

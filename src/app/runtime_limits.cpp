@@ -81,6 +81,7 @@ bool Runtime::judge_memory(const sys::Ended& ended, const std::string& last_word
                                    resources_, plans_[worker.program.value]);
   const bool by_us = worker.had_to_kill && verdict.death == MemoryDeath::killed;
   if (!verdict.message.empty() && !by_us) {
+    termination_.trouble(fmt::format("slot {}: {}", worker.slot.value, verdict.message));
     log_.error("worker_memory", fmt::format("slot {}: {}", worker.slot.value, verdict.message),
                {{"slot", worker.slot.value}, {"pid", ended.pid.value()}});
   }

@@ -9,6 +9,9 @@
 #include "app/config_files.h"
 #include "app/log.h"
 #include "app/single.h"
+#include "app/termination_log.h"
+#include "core/command_text.h"
+#include "core/termination_text.h"
 #include "core/user.h"
 #include "sys/process.h"
 
@@ -77,16 +80,24 @@ int start_single(const Invocation& invocation, const char* const* argv,
   }
   const sys::StringArray pre_start(config.pre_start);
   const sys::StringArray post_stop(config.post_stop);
-  return run_single({.argv = command,
-                     .pre_start = config.pre_start.empty() ? nullptr : pre_start.get(),
-                     .post_stop = config.post_stop.empty() ? nullptr : post_stop.get(),
-                     .environment = environment,
-                     .directory = program.directory ? program.directory->c_str() : nullptr,
-                     .user = user ? &*user : nullptr,
-                     .signals = config.signals,
-                     .grace = config.grace,
-                     .log_level = config.log_level,
-                     .log_format = config.log_format});
+  const int code =
+      run_single({.argv = command,
+                  .pre_start = config.pre_start.empty() ? nullptr : pre_start.get(),
+                  .post_stop = config.post_stop.empty() ? nullptr : post_stop.get(),
+                  .environment = environment,
+                  .directory = program.directory ? program.directory->c_str() : nullptr,
+                  .user = user ? &*user : nullptr,
+                  .signals = config.signals,
+                  .grace = config.grace,
+                  .log_level = config.log_level,
+                  .log_format = config.log_format});
+  const auto noted = write_termination_log(
+      config.termination_log,
+      TerminationNotes().text(code, join_command(program.command) + " has ended"));
+  if (!noted) {
+    Log(config.log_level, config.log_format).warn("termination_log", to_string(noted.error()));
+  }
+  return code;
 }
 
 }  // namespace ni::app

@@ -1,0 +1,58 @@
+"""What a person finds at `kubectl describe pod`: the termination log."""
+
+import pytest
+
+from support import node, nodeinit
+
+
+def start(tmp_path, program, *options, **env):
+    (tmp_path / "app.js").write_text(program)
+    log = tmp_path / "termination-log"
+    env = {"NODEINIT_TERMINATION_LOG": log, **env}
+    return log, nodeinit.start([node.path(), "app.js"], list(options), env=env, cwd=tmp_path)
+
+
+def test_a_crash_loop_leaves_the_code_and_the_last_words(tmp_path):
+    program = "require('net').createServer().listen(0, () => { throw new TypeError('no database') })"
+    log, running = start(tmp_path, program, "--workers=2", "--restart-limit=3/60s", "--restart-backoff=10ms..20ms",
+                         "--log=lines", "--ready=message")  # fmt: skip
+    with running:
+        code = running.wait()
+    text = log.read_text()
+    assert text.startswith(f"nodeinit: ended with exit code {code}: restart limit reached: 3 deaths")
+    assert "slot 0: worker" in text and "TypeError: no database" in text
+    assert "last words of slot" in text
+    assert len(text.encode()) <= 4096
+
+
+def test_an_orderly_stop_leaves_it_alone(tmp_path):
+    log, running = start(tmp_path, "require('net').createServer().listen(0)")
+    with running:
+        running.wait_line("is ready")
+        assert running.stop() == 0
+    assert not log.exists()
+
+
+def test_a_worker_that_had_to_be_killed_is_named(tmp_path):
+    program = "process.on('SIGTERM', () => {}); require('net').createServer().listen(0); setInterval(() => {}, 1000)"
+    log, running = start(tmp_path, program, "--grace=1s", "--stop=signal", "--workers=1")
+    with running:
+        running.wait_line("is ready")
+        assert running.stop() == 137
+    assert "slot 0: worker 2 did not end in time: SIGKILL" in log.read_text()
+
+
+@pytest.mark.parametrize("command, told", [
+    (["sh", "-c", "exit 7"], "nodeinit: ended with exit code 7: sh -c 'exit 7' has ended\n"),
+    (["/nowhere"], "nodeinit: ended with exit code 127: /nowhere has ended\n"),
+])  # fmt: skip
+def test_single_mode_says_how_the_command_ended(tmp_path, command, told):
+    log = tmp_path / "log"
+    nodeinit.run(command, env={"NODEINIT_TERMINATION_LOG": log})
+    assert log.read_text() == told
+
+
+def test_a_log_that_cannot_be_written_is_a_warning(tmp_path):
+    done = nodeinit.run(["sh", "-c", "exit 7"], env={"NODEINIT_TERMINATION_LOG": "/nowhere/log"})
+    assert done.code == 7
+    assert "cannot open /nowhere/log: No such file or directory" in done.err
