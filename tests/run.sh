@@ -55,7 +55,7 @@ packages+=(
   clang clang-format clang-tidy # formatting and tidy; clang's headers also serve libFuzzer
   python3 python3-pytest python3-pytest-timeout
   binutils util-linux procps iproute2 curl jq # unshare, nsenter, setpriv; what the container tests look at
-  wrk strace tini runc tmux
+  wrk strace tini runc tmux prometheus
 )
 wanted fuzz && packages+=(libclang-rt-dev)
 wanted container && packages+=(podman conmon golang-github-containers-common)

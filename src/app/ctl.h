@@ -26,7 +26,8 @@ struct CtlCommand {
 // Error (code 0): wrong usage, `reason` says what.
 Result<CtlCommand> parse_ctl(std::span<const std::string> words);
 
-// `configured`: the setting `control`, empty when it is off. `environment` is node's, for import-pm2.
+// `configured`: the setting `control`, empty when it is off. `environment` is node's, for
+// import-pm2.
 int run_ctl(std::span<const std::string> words, const std::string& configured,
             const Environment& environment);
 

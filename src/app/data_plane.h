@@ -4,13 +4,12 @@
 // performs what the cluster primary (core/primary.h) decides, and tells the supervisor what workers
 // say, by events alone.
 //
-//   plane.open_channel(w, {program, slot}) → the worker's end, to be descriptor 3 of the worker,
-//   with
+//   plane.open_channel(w, {program, slot})   → the worker's end, to be its descriptor 3, with
 //       NODE_CHANNEL_FD=3  NODE_CHANNEL_SERIALIZATION_MODE=json  NODE_UNIQUE_ID=<incarnation>
 //   events Online, AskedForSocket, Listening, SaidReady … arrive; the supervisor finds it ready:
 //   plane.set_serving(program, {w, …})       only these get connections
-//   plane.disconnect(w)                      drains; event ChannelClosed when its last request is
-//   answered plane.forget(w)                          it was reaped
+//   plane.disconnect(w)                      drains; ChannelClosed when its last request is answered
+//   plane.forget(w)                          it was reaped
 //
 // The sink is called while the data plane is at work: it must only queue the event, not call back.
 
@@ -63,6 +62,9 @@ class DataPlane {
   void set_serving(ProgramId program, std::span<const Incarnation> workers);
   void set_slots(ProgramId program, unsigned slots);
   void forget(Incarnation worker);
+  const ConnectionCounters& connections(ProgramId program) const {
+    return primary_.connections(program);
+  }
   // The event loop's delays of a live worker, if they are measured; nullptr: no such worker.
   const LoopDelay* loop_delay(Incarnation worker) const { return primary_.loop_delay(worker); }
   bool is_unresponsive(Incarnation worker) const { return primary_.is_unresponsive(worker); }

@@ -16,7 +16,8 @@
 namespace ni::app {
 namespace {
 
-// What a cluster primary above us, or the user by mistake, may have set: it means us, not our workers.
+// What a cluster primary above us, or the user by mistake, may have set: it means us, not our
+// workers.
 bool is_channel_variable(std::string_view name) {
   constexpr std::array<std::string_view, 3> kNames = {
       "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"};

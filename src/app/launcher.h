@@ -1,7 +1,8 @@
 #pragma once
 
-// Starting a worker: from a program's configuration and plan to a process with its channel, its heap flags and its
-// variables. What is the same for all workers of a program is prepared once, at the start and at a reload.
+// Starting a worker: from a program's configuration and plan to a process with its channel, its
+// heap flags and its variables. What is the same for all workers of a program is prepared once, at
+// the start and at a reload.
 
 #include <optional>
 #include <string>

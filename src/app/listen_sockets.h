@@ -41,11 +41,11 @@ Result<void> extend_listen_sockets(ListenSockets& group, unsigned count);
 // served.
 //
 // Sockets of ours join the group, each with a queue that is filled by one connection of ours, and
-// the kernel is told to give new clients to the first of them: it drops them, as always when a queue
-// is full (kernel net/ipv4/tcp_input.c tcp_conn_request()). As many as there are slots: when a
-// member leaves, the last one takes its index (net/core/sock_reuseport.c), and so the kernel finds
-// a plug until only plugs are left. A socket filter would be simpler, but wants CAP_NET_ADMIN since
-// Linux 6.18. Checked on 6.18.
+// the kernel is told to give new clients to the first of them: it drops them, as always when a
+// queue is full (kernel net/ipv4/tcp_input.c tcp_conn_request()). As many as there are slots: when
+// a member leaves, the last one takes its index (net/core/sock_reuseport.c), and so the kernel
+// finds a plug until only plugs are left. A socket filter would be simpler, but wants CAP_NET_ADMIN
+// since Linux 6.18. Checked on 6.18.
 Result<std::vector<sys::UniqueFd>> plug_listen_sockets(ListenSockets& group);
 
 // Plugs go last.

@@ -7,8 +7,8 @@
 //   log.info("worker_ready", "slot 0: worker 12 is ready", {{"slot", 0}, {"pid", 12}});
 //
 //   text   nodeinit: slot 0: worker 12 is ready
-//   json
-//   {"time":"…","level":"info","logger":"nodeinit","event":"worker_ready","message":"…","slot":0,"pid":12}
+//   json   {"time":"…","level":"info","logger":"nodeinit","event":"worker_ready","message":"…",
+//           "slot":0,"pid":12}
 //
 // A message never blocks and never fails: what stderr does not take at once is dropped and counted,
 // and the next message that gets through says how many were lost. While a LogPump runs, messages go

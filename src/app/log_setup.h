@@ -11,8 +11,8 @@
 
 namespace ni::app {
 
-// Where the setting says `auto`: one worker, or a person at a terminal, has the descriptors themselves; several workers
-// share them by whole lines.
+// Where the setting says `auto`: one worker, or a person at a terminal, has the descriptors
+// themselves; several workers share them by whole lines.
 loop::LogSettings log_settings(const Config& config, const std::vector<Plan>& plans);
 
 // Our stdout or stderr fails (errno), or works again (0).

@@ -1,8 +1,8 @@
 #pragma once
 
-// From what the user wrote to what can be started: commands looked through to the node command behind them, the
-// container's limits planned into workers and heaps, one launcher for each program. Done at the start, for --explain,
-// and again at a reload; nothing is started here.
+// From what the user wrote to what can be started: commands looked through to the node command
+// behind them, the container's limits planned into workers and heaps, one launcher for each
+// program. Done at the start, for --explain, and again at a reload; nothing is started here.
 
 #include <string>
 #include <vector>
@@ -27,8 +27,8 @@ struct Prepared {
   std::vector<Remark> remarks;      // how commands were looked through, and advice; for the log
 };
 
-// The command is no business of a cluster, and there is nothing to tell about that: the limits of the container need not
-// be read. False: prepare() says.
+// The command is no business of a cluster, and there is nothing to tell about that: the limits of
+// the container need not be read. False: prepare() says.
 bool is_plainly_single(const Invocation& invocation);
 
 // Error: a user that the image does not know.

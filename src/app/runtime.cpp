@@ -22,7 +22,8 @@
 namespace ni::app {
 namespace {
 
-// At the very end, when no worker is left, the reader of our output gets so long for the last of it.
+// At the very end, when no worker is left, the reader of our output gets so long for the last of
+// it.
 constexpr Duration kLastOutputTime = 2s;
 // So many at once, then the rest of the world has its turn: neither a flood of signals nor one of
 // orphans keeps us from our workers, or makes us grow.
@@ -431,6 +432,9 @@ void Runtime::run_hook(const action::RunHook& wanted) {
 }
 
 void Runtime::report(const action::Report& report) {
+  if (http_) {
+    remember(report);
+  }
   if (report.level <= LogLevel::warn) {
     termination_.trouble(report.message);
   }

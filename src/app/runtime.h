@@ -4,11 +4,11 @@
 //
 //   wake: signals, channels, timers → post(event) …
 //   turn: while there is an event: supervisor.on(event, now, actions) → perform(actions) in order
-//         only then wait for the dead: a pid stays ours until what was known of it has been acted upon
+//         only then wait for the dead: a pid stays ours until what was known of it was acted upon
 //         → the one timer is set to supervisor.next_deadline() → sleep
 //
-// libuv callbacks only queue events; a turn is taken before libuv sleeps and after it woke (uv_prepare, uv_check), so
-// none is left over night.
+// libuv callbacks only queue events; a turn is taken before libuv sleeps and after it woke
+// (uv_prepare, uv_check), so none is left over night.
 
 #include <uv.h>
 
@@ -59,8 +59,8 @@ class Runtime final : public Host {
   void post(Event event) { events_.push_back(std::move(event)); }
   void perform(const Action& action) override;
 
-  // Reads the configuration again and starts a rolling reload; a configuration that is wrong leaves all as it is and
-  // is the Error.
+  // Reads the configuration again and starts a rolling reload; a configuration that is wrong leaves
+  // all as it is and is the Error.
   Result<void> reload(std::string_view asked_by);
 
   // runtime_status.cpp
@@ -107,6 +107,8 @@ class Runtime final : public Host {
   wire::HttpResponse answer(const wire::HttpRequest& request);
   std::string metrics(wire::MetricsFormat format);
   std::map<Incarnation, WorkerUsage> worker_usage();
+  void remember(const action::Report& report);
+  wire::Json recent_events() const;
   OwnFigures own_figures() const;
   LogFigures log_figures() const;
   ContainerFigures container_figures() const;
@@ -137,6 +139,14 @@ class Runtime final : public Host {
   Incarnation last_measured_;
   Incarnation hook_;  // the last hook that was started
   TerminationNotes termination_;
+  struct RecentEvent {
+    Duration at;  // since the start
+    LogLevel level;
+    std::string_view event;
+    std::string message;
+  };
+  static constexpr std::size_t kMostRecent = 100;
+  std::deque<RecentEvent> recent_;  // for the page; empty without NODEINIT_HTTP
   std::uint64_t wake_ups_ = 0;
   bool was_ready_ = false;
   Instant started_at_;

@@ -1,17 +1,21 @@
-// What the runtime answers over HTTP (NODEINIT_HTTP): probes, status and metrics.
+// What the runtime answers over HTTP (NODEINIT_HTTP): probes, status, recent events, metrics and
+// the page.
 
 #include <unistd.h>
 
 #include "app/container_files.h"
 #include "app/runtime.h"
+#include "app/status_page.h"
 #include "base/assert.h"
+#include "core/setting_values.h"
 #include "sys/clock.h"
 #include "sys/proc_sample.h"
 
 namespace ni::app {
 namespace {
 
-// smaps_rollup costs milliseconds for a large worker: so much time an answer may take for it, the rest is from before.
+// smaps_rollup costs milliseconds for a large worker: so much time an answer may take for it, the
+// rest is from before.
 constexpr Duration kProportionalTime = 2ms;
 
 wire::HttpResponse yes_or_no(bool yes, std::string_view yes_word, std::string_view no_word) {
@@ -43,7 +47,7 @@ wire::HttpResponse Runtime::answer(const wire::HttpRequest& request) {
     return yes_or_no(phase != Phase::stopped, "live", "stopped");
   }
   if (request.path == "/readyz") {
-    return yes_or_no(supervisor_.is_ready(), "ready", to_string(phase));
+    return yes_or_no(supervisor_.is_ready(), "ready", why_not_ready(supervisor_));
   }
   if (request.path == "/startupz") {
     return yes_or_no(was_ready_, "started", to_string(phase));
@@ -51,14 +55,39 @@ wire::HttpResponse Runtime::answer(const wire::HttpRequest& request) {
   if (request.path == "/status") {
     return {.content_type = "application/json", .body = to_json(status()).text() + "\n"};
   }
+  if (request.path == "/events") {
+    return {.content_type = "application/json", .body = recent_events().text() + "\n"};
+  }
   if (request.path == "/metrics") {
     const wire::MetricsFormat format = wire::choose_format(request.accept);
     return {.content_type = std::string(wire::content_type(format)), .body = metrics(format)};
   }
   if (request.path == "/") {
-    return {.body = "nodeinit: /livez /readyz /startupz /status /metrics\n"};
+    return {.content_type = "text/html; charset=utf-8", .body = std::string(kStatusPage)};
   }
-  return {.status = 404, .body = "not found\n"};
+  return {.status = 404,
+          .body = "not found: there are / /livez /readyz /startupz /status /events /metrics\n"};
+}
+
+void Runtime::remember(const action::Report& report) {
+  recent_.push_back({.at = sys::now() - started_at_,
+                     .level = report.level,
+                     .event = report.event,
+                     .message = report.message});
+  if (recent_.size() > kMostRecent) {
+    recent_.pop_front();
+  }
+}
+
+wire::Json Runtime::recent_events() const {
+  wire::Json events = wire::Json::array();
+  for (const RecentEvent& event : recent_) {
+    events.push(wire::Json::object({{"uptime_ms", event.at / 1ms},
+                                    {"level", show_value(event.level)},
+                                    {"event", event.event},
+                                    {"message", event.message}}));
+  }
+  return events;
 }
 
 std::map<Incarnation, WorkerUsage> Runtime::worker_usage() {
@@ -146,6 +175,8 @@ std::string Runtime::metrics(wire::MetricsFormat format) {
                      .own = own_figures()};
   input.programs.resize(plans_.size());
   for (std::size_t i = 0; i < plans_.size(); ++i) {
+    input.programs[i].connections =
+        data_plane_.connections(ProgramId{static_cast<std::uint32_t>(i)});
     if (plans_[i].heap) {
       input.programs[i].heap = Bytes{plans_[i].heap->old_space_mib * kMiB};
     }

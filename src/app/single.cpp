@@ -83,8 +83,8 @@ class Attendance {
     bool asked_again = false;
     for (Instant now = sys::now(); now < deadline; now = sys::now()) {
       if (now >= until) {
-        // A stopped one did not hear the first. Not sent along with it: of two pending signals the handler of the
-        // second runs first.
+        // A stopped one did not hear the first. Not sent along with it: of two pending signals the
+        // handler of the second runs first.
         sys::signal_everyone_left(signals::cont, worker_);
         until = deadline;
       }
@@ -160,9 +160,9 @@ class Attendance {
   std::optional<Instant> asked_to_stop_;
 };
 
-// Moves us to /, so that we pin no mount, before the worker can look. The answer is where we were. It is empty, and we
-// stay for now, when there is no descriptor to spare for it, or no right to come back to it (a directory that only a
-// former user may enter).
+// Moves us to /, so that we pin no mount, before the worker can look. The answer is where we were.
+// It is empty, and we stay for now, when there is no descriptor to spare for it, or no right to
+// come back to it (a directory that only a former user may enter).
 sys::UniqueFd leave_working_directory() {
   sys::UniqueFd where(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (where && (::fchdir(where.get()) != 0 || ::chdir("/") != 0)) {

@@ -5,7 +5,8 @@
 // but 0–2, the working directory /.
 //
 //   (pre_start) → spawn → attend (pass signals on, reap) → the worker is gone → TERM to all who are
-//   left → they leave, or the grace is over and they are killed → (post_stop) → the worker's exit code
+//   left → they leave, or the grace is over and they are killed → (post_stop) → the worker's exit
+//   code
 
 #include <span>
 

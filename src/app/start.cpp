@@ -20,8 +20,8 @@ int fail(Log& log, std::string_view event, const Error& error, int exit_code) {
   return exit_code;
 }
 
-// Enough to start and to restart: the standard three, libuv's six, signals, the control socket, files
-// of limits; of each worker its channel, its log pipes and a socket that it listens on.
+// Enough to start and to restart: the standard three, libuv's six, signals, the control socket,
+// files of limits; of each worker its channel, its log pipes and a socket that it listens on.
 Result<void> enough_descriptors(const sys::DescriptorLimit& limit, const std::vector<Plan>& plans) {
   constexpr std::uint64_t kOwn = 24;
   std::uint64_t workers = 0;

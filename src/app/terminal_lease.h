@@ -3,11 +3,11 @@
 // The terminal of a cluster (`docker run -it`, a shell): one keyboard for many workers.
 //
 // A program that may be a job (the first worker, alone) is in the foreground as in single mode: it
-// may ask questions, and Ctrl-C is its own. Once it is known to be a server we are, and Ctrl-C stops
-// the service. A worker that then reads the terminal all the same is stopped by the kernel (SIGTTIN,
-// termios(3)); it is put into the foreground and goes on, and Ctrl-C is its own again, unless it
-// dies of it. The other workers' standard input is /dev/null, as a shell gives it to a job in the
-// background.
+// may ask questions, and Ctrl-C is its own. Once it is known to be a server we are, and Ctrl-C
+// stops the service. A worker that then reads the terminal all the same is stopped by the kernel
+// (SIGTTIN, termios(3)); it is put into the foreground and goes on, and Ctrl-C is its own again,
+// unless it dies of it. The other workers' standard input is /dev/null, as a shell gives it to a
+// job in the background.
 
 #include <optional>
 

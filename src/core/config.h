@@ -68,6 +68,18 @@ struct SignalRule {
   bool operator==(const SignalRule&) const = default;
 };
 
+// NODEINIT_READY_WORKERS: so many workers, or so much of those wanted, must be ready.
+struct ReadyShare {
+  unsigned amount = 1;
+  bool percent = false;
+  // Of `wanted` workers; at least one, at most all.
+  unsigned of(unsigned wanted) const {
+    const unsigned needed = percent ? (wanted * amount + 99) / 100 : amount;
+    return needed == 0 ? 1 : needed < wanted ? needed : wanted;
+  }
+  bool operator==(const ReadyShare&) const = default;
+};
+
 // What one program may set for itself.
 struct ProgramConfig {
   std::string name;  // shown in logs and metrics; the command's base name when not given
@@ -86,6 +98,7 @@ struct ProgramConfig {
   Balance balance = Balance::kernel;
   Readiness ready = Readiness::listen;
   Duration ready_timeout = 60s;
+  ReadyShare ready_workers;
   StopStyle stop = StopStyle::drain;
   Signal stop_signal = signals::term;
   RestartMode restart = RestartMode::always;

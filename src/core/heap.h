@@ -5,8 +5,8 @@
 // this formula, a worker that leaks ends in V8's own heap OOM (exit 134, with a message) before the
 // container's limit is reached:
 //
-//   semi space = 1, 2, 4, 8 or 16 MiB by what the worker has;  old space = share - 40 MiB - 3 x
-//   semi space
+//   semi space = 1, 2, 4, 8 or 16 MiB by what the worker has
+//   old space  = share - 40 MiB - 3 x semi space
 //
 // 40 MiB: what Node needs besides the JavaScript heap (measured at heap OOM, Node 20 to 26). The
 // young generation is three semi spaces. Buffers and native memory lie outside every heap option;

@@ -5,8 +5,9 @@
 namespace ni {
 namespace {
 
-// A stack trace of Node begins "TypeError: …", "Error [CODE]: …", "Uncaught Error: …" or "DOMException [AbortError]: …"
-// at the start of a line; V8 says "FATAL ERROR: …" or "# Fatal error in …".
+// A stack trace of Node begins "TypeError: …", "Error [CODE]: …", "Uncaught Error: …" or
+// "DOMException [AbortError]: …" at the start of a line; V8 says "FATAL ERROR: …" or "# Fatal error
+// in …".
 bool names_error(std::string_view line) {
   if (line.starts_with("FATAL ERROR") || line.starts_with("# Fatal error")) return true;
   const std::size_t colon = line.find(':');

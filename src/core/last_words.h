@@ -7,8 +7,9 @@
 
 namespace ni {
 
-// The one line of `words` that says most: the last that names an error ("TypeError: x is not a function", "FATAL
-// ERROR: …", "Error [ERR_…]: …"), else the last that is not blank; fit to be printed, "" if there is none.
+// The one line of `words` that says most: the last that names an error ("TypeError: x is not a
+// function", "FATAL ERROR: …", "Error [ERR_…]: …"), else the last that is not blank; fit to be
+// printed, "" if there is none.
 std::string telling_line(std::string_view words);
 
 }  // namespace ni

@@ -35,8 +35,8 @@ struct Launch {
   std::string advice;     // not empty: a warning that names the fix
 };
 
-// Deno speaks the cluster protocol but never accepts on a socket that it is given: whatever was asked for, its
-// connections must be handed over one by one. (Checked: 2.9.6.)
+// Deno speaks the cluster protocol but never accepts on a socket that it is given: whatever was
+// asked for, its connections must be handed over one by one. (Checked: 2.9.6.)
 Balance balance_for(std::string_view program, Balance asked);
 
 Launch resolve_launch(const LaunchQuestion& question, const FileReader& files);

@@ -131,11 +131,7 @@ class Writer {
                 [](const Program& program) { return std::optional<double>(program.target); });
     per_program("nodeinit_workers_ready", MetricType::gauge, "Workers that take connections.",
                 [&](const Program& program) {
-                  double ready = 0;
-                  for (const auto& [incarnation, worker] : in_.supervisor.workers()) {
-                    ready += worker.program == program.id && worker.is_ready() ? 1 : 0;
-                  }
-                  return std::optional(ready);
+                  return std::optional<double>(in_.supervisor.ready_workers(program));
                 });
     per_program(
         "nodeinit_rollout_in_progress", MetricType::gauge, "1 while a rolling reload is under way.",
@@ -149,6 +145,19 @@ class Writer {
         const std::string& name = program.config.name;
         out_.sample({{"program", name}, {"result", "succeeded"}}, number(of->rollouts_succeeded));
         out_.sample({{"program", name}, {"result", "failed"}}, number(of->rollouts_failed));
+      }
+    }
+    out_.family(
+        "nodeinit_connections_total", MetricType::counter,
+        "Connections that went through nodeinit: handed over as the balance wants it, rescued "
+        "from a worker that was dead or blocked, dropped because nobody took them.");
+    for (const Program& program : programs_) {
+      if (const ProgramFigures* const of = figures(program)) {
+        const std::string& name = program.config.name;
+        out_.sample({{"program", name}, {"path", "handed_over"}},
+                    number(of->connections.handed_over));
+        out_.sample({{"program", name}, {"path", "rescued"}}, number(of->connections.rescued));
+        out_.sample({{"program", name}, {"path", "dropped"}}, number(of->connections.dropped));
       }
     }
     per_program("nodeinit_worker_heap_limit_bytes", MetricType::gauge,

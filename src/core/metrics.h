@@ -1,10 +1,11 @@
 #pragma once
 
-// Everything nodeinit knows, as Prometheus metrics. Names, units and labels are a promise to dashboards and alerts
-// (README, "Metrics"; docker/grafana, docker/prometheus).
+// Everything nodeinit knows, as Prometheus metrics. Names, units and labels are a promise to
+// dashboards and alerts (README, "Metrics"; docker/grafana, docker/prometheus).
 //
-// What the supervisor knows is read from it; the rest, which only the body can see, is given beside it. What is not
-// known (a cgroup file that is not there, another user's /proc) has no sample: never a made-up zero.
+// What the supervisor knows is read from it; the rest, which only the body can see, is given beside
+// it. What is not known (a cgroup file that is not there, another user's /proc) has no sample:
+// never a made-up zero.
 
 #include <cstdint>
 #include <map>
@@ -15,6 +16,7 @@
 
 #include "base/types.h"
 #include "core/loop_delay.h"
+#include "core/primary.h"
 #include "core/supervisor.h"
 #include "core/usage.h"
 #include "wire/exposition.h"
@@ -34,6 +36,7 @@ struct ProgramFigures {
   std::optional<Bytes> heap;  // --max-old-space-size of each worker
   std::uint64_t rollouts_succeeded = 0;
   std::uint64_t rollouts_failed = 0;
+  ConnectionCounters connections = {};
 };
 
 // Of the container's control group.

@@ -11,10 +11,10 @@ if(c.isWorker&&p&&g){p.unref();
 c._getServer=function(o,q,f){p.ref();return g.call(this,o,q,function(...a){p.unref();return f.apply(this,a)})}}
 )js";
 
-// `r.shouldKeepAlive = false` is how node lib/_http_server.js itself ends a connection after its response. The
-// listener stands before Node's own, so that server.close() finds closeIdleConnections replaced.
-// Nothing is imported but cluster, which a worker has loaded anyway: https alone costs 20 ms of start. What has
-// closeIdleConnections is a server of HTTP/1.
+// `r.shouldKeepAlive = false` is how node lib/_http_server.js itself ends a connection after its
+// response. The listener stands before Node's own, so that server.close() finds
+// closeIdleConnections replaced. Nothing is imported but cluster, which a worker has loaded anyway:
+// https alone costs 20 ms of start. What has closeIdleConnections is a server of HTTP/1.
 constexpr std::string_view kDrain = R"js(import c from'node:cluster';
 const g=c._getServer,a=new Set;
 if(c.isWorker&&g){c._getServer=function(o,...r){if(o&&o.closeIdleConnections)a.add(o);return g.call(this,o,...r)};

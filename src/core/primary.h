@@ -22,9 +22,9 @@
 // is empty, and it is pinged; when it answers it is back.
 //
 // When the container stops (stop_accepting), whoever has connected is served: the kernel is told to
-// ignore new clients, workers empty their queues, and only then they are disconnected. When the last
-// has closed its server, ours is closed too. A client that comes later, or tries again, is refused:
-// it never sends a request that is lost.
+// ignore new clients, workers empty their queues, and only then they are disconnected. When the
+// last has closed its server, ours is closed too. A client that comes later, or tries again, is
+// refused: it never sends a request that is lost.
 
 #include <cstdint>
 #include <map>
@@ -48,6 +48,14 @@ struct Place {
   ProgramId program;
   SlotId slot;
   bool parked = false;
+};
+
+// What the primary itself did with a program's connections; those that workers accept by themselves
+// pass it by.
+struct ConnectionCounters {
+  std::uint64_t handed_over = 0;  // to a worker, because the balance wants it so (round-robin)
+  std::uint64_t rescued = 0;      // from the queue of a worker that is dead or blocked
+  std::uint64_t dropped = 0;      // nobody could take them
 };
 
 class Primary {
@@ -111,6 +119,7 @@ class Primary {
   // It could not answer: its time begins anew.
   void excuse(Incarnation worker, Instant now);
 
+  const ConnectionCounters& connections(ProgramId program) const;
   // nullptr: no such worker.
   const LoopDelay* loop_delay(Incarnation worker) const;
 
@@ -190,6 +199,7 @@ class Primary {
   void update_watches(ListenerId id, Listener& listener);
   void drop_listener(ListenerId id);
   void hand_over(ConnectionId connection);
+  void taken(ConnectionId connection);
   void drop(ConnectionId connection);
   void place_homeless();
   void accept_for_free_workers();
@@ -223,6 +233,7 @@ class Primary {
 
   std::map<ProgramId, Program> programs_;
   std::set<ProgramId> answering_;  // a worker of it has answered a ping: the others can, too
+  std::map<ProgramId, ConnectionCounters> counters_;
   std::map<Incarnation, Worker> workers_;
   std::map<ListenerId, Listener> listeners_;
   std::map<ConnectionId, Connection> connections_;  // accepted by us, not yet taken by a worker

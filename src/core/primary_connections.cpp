@@ -88,9 +88,33 @@ std::optional<Incarnation> Primary::next_free(ListenerId id, Listener& listener)
   return std::nullopt;
 }
 
-void Primary::drop(ConnectionId connection) {
+// A worker has it.
+void Primary::taken(ConnectionId connection) {
+  const auto of = connections_.find(connection);
+  const auto it =
+      of == connections_.end() ? listeners_.end() : listeners_.find(of->second.listener);
+  if (it != listeners_.end()) {
+    ConnectionCounters& counters = counters_[it->second.program];
+    ++(it->second.spread == Spread::handed_over ? counters.handed_over : counters.rescued);
+  }
   connections_.erase(connection);
   act(primary_action::DropConnection{connection});
+}
+
+// Nobody takes it.
+void Primary::drop(ConnectionId connection) {
+  const auto of = connections_.find(connection);
+  const auto it =
+      of == connections_.end() ? listeners_.end() : listeners_.find(of->second.listener);
+  if (it != listeners_.end()) ++counters_[it->second.program].dropped;
+  connections_.erase(connection);
+  act(primary_action::DropConnection{connection});
+}
+
+const ConnectionCounters& Primary::connections(ProgramId program) const {
+  static constexpr ConnectionCounters kNone;
+  const auto found = counters_.find(program);
+  return found == counters_.end() ? kNone : found->second;
 }
 
 void Primary::hand_over(ConnectionId connection) {

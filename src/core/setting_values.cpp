@@ -305,6 +305,14 @@ bool read_value(std::string_view text, MemoryAmount& value) {
   // Node itself needs some 40 MB: less would be replaced for ever.
   return size && size->value >= kMiB;
 }
+bool read_value(std::string_view text, ReadyShare& value) {
+  value.percent = text.ends_with('%');
+  return value.percent ? read_percent(text, value.amount) : read_count(text, 1, value.amount);
+}
+std::string show_value(const ReadyShare& value) {
+  return std::to_string(value.amount) + (value.percent ? "%" : "");
+}
+
 std::string show_value(const MemoryAmount& value) {
   if (value.percent != 0) {
     return std::to_string(value.percent) + "%";

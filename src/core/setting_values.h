@@ -31,6 +31,7 @@ bool read_value(std::string_view text, bool& value);  // on/off, true/false, yes
 bool read_value(std::string_view text, Duration& value);
 bool read_value(std::string_view text, Signal& value);
 bool read_value(std::string_view text, WorkerCount& value);
+bool read_value(std::string_view text, ReadyShare& value);
 bool read_value(std::string_view text, MemoryAmount& value);
 bool read_value(std::string_view text, Backoff& value);
 bool read_value(std::string_view text, RestartIntensity& value);
@@ -61,6 +62,7 @@ std::string show_value(Duration value);
 std::string show_value(Signal value);
 std::string show_value(unsigned value);
 std::string show_value(const WorkerCount& value);
+std::string show_value(const ReadyShare& value);
 std::string show_value(const MemoryAmount& value);
 std::string show_value(const Backoff& value);
 std::string show_value(const RestartIntensity& value);

@@ -2,10 +2,11 @@
 
 // The configuration file (TOML 1.0): every setting by its key, and what only a file can say:
 //
-//   command = ["node", "server.js"]      # or "node server.js"; a command on the command line is
-//   stronger name = "web" [env]                                # added to the workers' environment
+//   command = ["node", "server.js"]   # or "node server.js"; the command line's is stronger
+//   name = "web"
+//   [env]                             # added to the workers' environment
 //   NODE_ENV = "production"
-//   [[program]]                          # several programs in one container, in place of `command`
+//   [[program]]                       # several programs in one container, in place of `command`
 //   name = "web"
 //   command = "node server.js"
 //   workers = "auto"

@@ -1,5 +1,7 @@
 #include "core/status.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace ni {
@@ -162,6 +164,22 @@ wire::Json to_json(const StatusReport& report) {
     programs.push(to_json(program));
   }
   return json.set("programs", programs);
+}
+
+std::string why_not_ready(const Supervisor& supervisor) {
+  std::string text;
+  for (const Program& program : supervisor.programs()) {
+    const unsigned ready = supervisor.ready_workers(program);
+    const unsigned needed = program.config.ready_workers.of(program.target);
+    if (program.stage != Program::Stage::finished && ready < needed) {
+      text += (text.empty() ? "" : "; ") + fmt::format("{}: {} of {} workers ready, {} needed",
+                                                       program.config.name, ready, program.target,
+                                                       needed);
+    }
+  }
+  return supervisor.phase() == Phase::running && !text.empty()
+             ? text
+             : std::string(to_string(supervisor.phase()));
 }
 
 }  // namespace ni

@@ -62,4 +62,7 @@ StatusReport make_status(const Supervisor& supervisor, Instant now);
 
 wire::Json to_json(const StatusReport& report);
 
+// "stopping", or "web: 1 of 4 workers ready, 2 needed"; for probes.
+std::string why_not_ready(const Supervisor& supervisor);
+
 }  // namespace ni

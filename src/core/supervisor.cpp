@@ -124,7 +124,8 @@ std::optional<Instant> Supervisor::next_deadline() const {
 
 bool Supervisor::is_ready() const {
   return phase_ == Phase::running && std::ranges::all_of(programs_, [this](const Program& program) {
-           return program.stage == Program::Stage::finished || any_ready(program);
+           return program.stage == Program::Stage::finished ||
+                  ready_workers(program) >= program.config.ready_workers.of(program.target);
          });
 }
 
@@ -392,10 +393,10 @@ Worker* Supervisor::find(Incarnation incarnation) {
   return found == workers_.end() ? nullptr : &found->second;
 }
 
-bool Supervisor::any_ready(const Program& program) const {
-  return std::ranges::any_of(workers_, [&](const auto& entry) {
+unsigned Supervisor::ready_workers(const Program& program) const {
+  return static_cast<unsigned>(std::ranges::count_if(workers_, [&](const auto& entry) {
     return entry.second.program == program.id && entry.second.is_ready();
-  });
+  }));
 }
 
 void Supervisor::update_serving(Program& program, Turn turn) {

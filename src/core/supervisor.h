@@ -61,8 +61,10 @@ class Supervisor {
   // The hook that runs now; nullopt: none, or it has no pid yet.
   std::optional<Pid> hook_pid() const { return hook_ ? hook_->pid : std::nullopt; }
   std::uint64_t orphans_reaped() const { return orphans_reaped_; }
-  // Whether traffic should come here: running, and every program that serves has a ready worker.
+  // Whether traffic should come here: running, and every program that serves has as many ready
+  // workers as it needs (NODEINIT_READY_WORKERS).
   bool is_ready() const;
+  unsigned ready_workers(const Program& program) const;
   // Settings were read again, before a reload: from now on these hold.
   void reconfigure(ProgramId program, const ProgramConfig& config);
 
@@ -157,7 +159,7 @@ class Supervisor {
   Worker* find_ready_event_target(Incarnation incarnation);
   Program& program_of(const Worker& worker) { return programs_[worker.program.value]; }
   Slot& slot_of(const Worker& worker) { return program_of(worker).slots[worker.slot.value]; }
-  bool any_ready(const Program& program) const;
+  bool any_ready(const Program& program) const { return ready_workers(program) > 0; }
   bool is_stopping() const { return phase_ >= Phase::lingering; }
   Instant kill_by(Turn turn) const;
   void update_serving(Program& program, Turn turn);

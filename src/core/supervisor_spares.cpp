@@ -1,5 +1,5 @@
-// Spares: workers that are started and loaded like any other, but whose questions for sockets are not answered until
-// they are needed. A promotion costs one answer in place of one start of Node.
+// Spares: workers that are started and loaded like any other, but whose questions for sockets are
+// not answered until they are needed. A promotion costs one answer in place of one start of Node.
 
 #include <fmt/format.h>
 
@@ -8,7 +8,8 @@
 
 namespace ni {
 
-// A spare is missing, and no slot is in greater need: a spare is of no use where a worker is missing.
+// A spare is missing, and no slot is in greater need: a spare is of no use where a worker is
+// missing.
 bool Supervisor::wants_spare(const Program& program) const {
   const bool slots_full = std::ranges::all_of(program.slots, [](const Slot& slot) {
     return !slot.wanted || slot.state == SlotState::occupied || slot.state == SlotState::finished;

@@ -12,8 +12,8 @@ namespace {
 constexpr Duration kQuickGrace = 2s;
 // Processes that workers left behind get so long after SIGTERM, if the grace leaves as much.
 constexpr Duration kLongestSweep = 5s;
-// A stopped one among them has not heard of it: SIGCONT so long after, for of two pending signals the
-// handler of the second runs first.
+// A stopped one among them has not heard of it: SIGCONT so long after, for of two pending signals
+// the handler of the second runs first.
 constexpr Duration kBeforeContinue = 500ms;
 // After SIGKILL to what is left there is nothing to do but to be seen reaping.
 constexpr Duration kAfterKill = 1s;

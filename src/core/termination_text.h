@@ -1,7 +1,8 @@
 #pragma once
 
 // Why the container ended, for a person at `kubectl describe pod`: the kubelet shows what stands in
-// the termination log, at most 4096 bytes of it (pkg/kubelet/kuberuntime, MaxContainerTerminationMessageLength).
+// the termination log, at most 4096 bytes of it (pkg/kubelet/kuberuntime,
+// MaxContainerTerminationMessageLength).
 
 #include <deque>
 #include <string>
@@ -19,8 +20,8 @@ class TerminationNotes {
   // `who`: "slot 1: worker 12". Words replace those of an earlier worker; empty ones do not.
   void last_words(std::string_view who, std::string_view words);
 
-  // "" for an orderly end (exit code 0). At most kMostTerminationText bytes of UTF-8; where there is
-  // more, the oldest troubles and the beginning of the words are left out.
+  // "" for an orderly end (exit code 0). At most kMostTerminationText bytes of UTF-8; where there
+  // is more, the oldest troubles and the beginning of the words are left out.
   std::string text(int exit_code, std::string_view reason) const;
 
  private:

@@ -4,8 +4,8 @@
 // whatever clients do.
 //
 //   connections   at most kMostConnections; one more takes the place of the one that has been
-//   sending its request for
-//                 longest (slow-loris), so that a probe of the orchestrator always gets through
+//                 sending its request for longest (slow-loris), so that a probe of the
+//                 orchestrator always gets through
 //   a turn        accepts at most kMostAccepts, reads at most one request's bytes per connection
 //   time          a request must be there within kRequestTime, its answer taken within kAnswerTime
 //   after that    the connection ends; nothing is kept alive

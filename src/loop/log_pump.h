@@ -5,11 +5,12 @@
 // and stderr (loop/log_outlet.h).
 //
 //   open       two pipes for a worker that is about to be spawned; the worker's ends go to it and
-//   are then closed here set_pid    its pid is known (json names it) closed     it was reaped. What
-//   its pipes still hold is read at once, so that last_words() are the last ones.
-//              Something that it started may hold the pipes on: its text still comes, but ends
-//              nothing and is waited for by nobody ("orphans", at most kMostOrphans workers'
-//              worth).
+//              are then closed here
+//   set_pid    its pid is known (json names it)
+//   closed     it was reaped. What its pipes still hold is read at once, so that last_words() are
+//              the last ones. Something that it started may hold the pipes on: its text still
+//              comes, but ends nothing and is waited for by nobody ("orphans", at most
+//              kMostOrphans workers' worth).
 //
 // Memory: one read buffer for all; per pipe the beginning of a line (at most
 // LogRendering::largest_line); per output one block in flight. A pipe whose output is full is not

@@ -58,7 +58,8 @@ void TurnHooks::wake_at(std::optional<Instant> deadline, Instant now) {
     return;
   }
   state_->armed_for = deadline;
-  // libuv counts in whole milliseconds from the loop's cached time: bring that up to date, round up.
+  // libuv counts in whole milliseconds from the loop's cached time: bring that up to date, round
+  // up.
   uv_update_time(state_->timer.loop);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - now).count();
   uv_timer_start(

@@ -1,7 +1,7 @@
 #pragma once
 
-// The hooks of the one loop: a turn is taken right before libuv sleeps and right after it woke, and one timer wakes it
-// for the next deadline.
+// The hooks of the one loop: a turn is taken right before libuv sleeps and right after it woke, and
+// one timer wakes it for the next deadline.
 
 #include <uv.h>
 
@@ -19,7 +19,8 @@ class TurnHooks {
   TurnHooks& operator=(const TurnHooks&) = delete;
   ~TurnHooks();
 
-  // The loop wakes at that instant at the latest, at once when it has passed; nullopt: the timer is off.
+  // The loop wakes at that instant at the latest, at once when it has passed; nullopt: the timer is
+  // off.
   void wake_at(std::optional<Instant> deadline, Instant now);
 
  private:

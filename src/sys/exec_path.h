@@ -17,8 +17,8 @@ class ExecPath {
   // Replaces the program; comes back only on failure, with errno. Async-signal-safe.
   int execute(const char* const* environment) noexcept;
 
-  // Whether a file of that name is there at all: then ENOENT speaks of its interpreter. A relative name is looked up
-  // from `directory_fd`, -1: our working directory.
+  // Whether a file of that name is there at all: then ENOENT speaks of its interpreter. A relative
+  // name is looked up from `directory_fd`, -1: our working directory.
   bool exists(int directory_fd) const noexcept;
 
  private:

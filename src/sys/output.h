@@ -8,20 +8,18 @@
 // depends on what stands behind the descriptor:
 //
 //   pipe, FIFO, tty   opened again through /proc/self/fd/N with O_NONBLOCK: the same object, a
-//   description of our own.
-//                     The kernel checks the object's permissions: EACCES for a pipe of another user
-//                     (an image's USER, where the engine did not change the owner); ENOENT without
-//                     /proc.
+//                     description of our own. The kernel checks the object's permissions: EACCES
+//                     for a pipe of another user (an image's USER, where the engine did not change
+//                     the owner); ENOENT without /proc.
 //   … not permitted   pwritev2(2) with RWF_NOWAIT (pipes since Linux 6.4); before that, the bytes
-//   go into a pipe of
-//                     ours and from there by splice(2) with SPLICE_F_NONBLOCK, which asks nothing
-//                     of the descriptor. At last, where seccomp or gVisor forbid both: poll(2),
-//                     then at most PIPE_BUF bytes, which a pipe that polls writable takes at once
-//                     (pipe(7)), unless another writer is faster.
+//                     go into a pipe of ours and from there by splice(2) with SPLICE_F_NONBLOCK,
+//                     which asks nothing of the descriptor. At last, where seccomp or gVisor forbid
+//                     both: poll(2), then at most PIPE_BUF bytes, which a pipe that polls writable
+//                     takes at once (pipe(7)), unless another writer is faster.
 //   socket            send(2) with MSG_DONTWAIT: per call, not per description.
-//   file, /dev/null   write(2): goes to the page cache, never waits for a reader. Not opened again,
-//   for a new
-//                     description has its own offset and would overwrite what others have written.
+//   file, /dev/null   write(2): goes to the page cache, never waits for a reader. Not opened again:
+//                     a new description has its own offset and would overwrite what others have
+//                     written.
 //   closed            everything is refused with EBADF.
 //
 // SIGPIPE and SIGXFSZ raised by a write here are taken back before the call returns.

@@ -62,8 +62,7 @@ Result<void> steer_by_address(int fd, std::span<const std::uint32_t> members) {
   constexpr std::uint32_t kSource6 = kNetworkHeader + 8;   // RFC 8200
   Program program{
       // The version is the first half byte of the packet. A v6 source is folded by xor; of a v4 one
-      // mapped
-      // into v6 nothing is seen here, since the packet itself is v4.
+      // mapped into v6 nothing is seen here, since the packet itself is v4.
       statement(BPF_LD | BPF_B | BPF_ABS, kNetworkHeader),
       statement(BPF_ALU | BPF_RSH | BPF_K, 4),
       {BPF_JMP | BPF_JEQ | BPF_K, 0, 2, 4},

@@ -19,8 +19,9 @@ class ForegroundTerminal {
   // For SpawnRequest::foreground_of; borrowed.
   int fd() const noexcept { return opened_ ? opened_.get() : standard_; }
 
-  // Where our group was made outside of our PID namespace it has no name here, and a foreground given
-  // away could not be taken back: makes us the leader of a group of our own, in the foreground.
+  // Where our group was made outside of our PID namespace it has no name here, and a foreground
+  // given away could not be taken back: makes us the leader of a group of our own, in the
+  // foreground.
   void lead_foreground_group() noexcept;
 
   void give_to(Pid group_leader) noexcept;

@@ -11,8 +11,8 @@ namespace ni::sys {
 
 enum class IfMissing : unsigned char { create, fail };
 
-// Replaces what stands in the file. Never waits: a FIFO without a reader is an error (ENXIO). A file
-// that is created is readable by everybody, as the umask allows.
+// Replaces what stands in the file. Never waits: a FIFO without a reader is an error (ENXIO). A
+// file that is created is readable by everybody, as the umask allows.
 Result<void> write_file(const std::string& path, std::string_view text, IfMissing missing);
 
 }  // namespace ni::sys

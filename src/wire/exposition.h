@@ -6,8 +6,9 @@
 // OpenMetrics the unit, `_total` on counters' samples only, and the end mark.
 //
 //   Exposition out(MetricsFormat::prometheus);
-//   out.family("nodeinit_worker_restarts_total", MetricType::counter, "Workers started again, by
-//   cause."); out.sample({{"slot", "0"}, {"cause", "crashed"}}, 3); out.finish()
+//   out.family("nodeinit_worker_deaths_total", MetricType::counter, "Workers that ended, by cause.");
+//   out.sample({{"slot", "0"}, {"cause", "crashed"}}, 3);
+//   out.finish()
 
 #include <cstdint>
 #include <initializer_list>

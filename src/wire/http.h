@@ -4,8 +4,9 @@
 // it. Parsed by http_parser, Node's own until version 12.
 //
 //   HttpRequestReader reader;
-//   switch (reader.feed(bytes)) { case more: …wait… case done: reader.request() … case refused:
-//   reader.refusal() … }
+//   switch (reader.feed(bytes)) {
+//     case more: …wait…   case done: reader.request() …   case refused: reader.refusal() …
+//   }
 
 #include <cstdint>
 #include <memory>

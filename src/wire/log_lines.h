@@ -15,8 +15,9 @@
 // sequences. A last line without newline stays without one, but in json. A line longer than
 // `largest_line` is cut at this bound (never within a UTF-8 sequence) and the pieces are marked:
 //
-//   lines, prefix   …[nodeinit: slot 0 stdout, line continues]⏎[nodeinit: slot 0 stdout,
-//   continued]… json            "part":1, "part":2 … and "last_part":true in the last
+//   lines, prefix   …[nodeinit: slot 0 stdout, line continues]⏎
+//                   [nodeinit: slot 0 stdout, continued]…
+//   json            "part":1, "part":2 … and "last_part":true in the last
 //
 // One LineCutter serves one pipe. It holds no text: the caller keeps what was not used.
 

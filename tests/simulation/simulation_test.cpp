@@ -20,6 +20,27 @@ TEST_CASE("the first worker goes alone, the others follow when it has asked for 
   require_lawful(world);
 }
 
+TEST_CASE("the container is ready while as many workers are as it was told to need") {
+  for (const auto& [needs, ready_with_two] :
+       {std::pair(ReadyShare{1, false}, true), std::pair(ReadyShare{3, false}, false),
+        std::pair(ReadyShare{50, true}, true), std::pair(ReadyShare{67, true}, false),
+        std::pair(ReadyShare{9, false}, false)}) {
+    ProgramPlan plan = web(3);
+    plan.config.ready_workers = needs;
+    World world(2, {}, {plan}, {});
+    world.start();
+    world.run_for(20s);
+    REQUIRE(world.ready_workers() == 3);
+    CHECK(world.supervisor().is_ready());
+    world.murder(*world.supervisor().programs()[0].slots[1].current);
+    world.run_for(10ms);
+    REQUIRE(world.ready_workers() == 2);
+    CHECK(world.supervisor().is_ready() == ready_with_two);
+    world.run_for(10s);
+    CHECK(world.supervisor().is_ready());
+  }
+}
+
 TEST_CASE("a program that never listens runs once and gives the container its code") {
   World world(1, {}, {web(4)}, {.crashes_at_start = 1});
   world.start();

@@ -27,7 +27,7 @@ def site(tmp_path):
            "NODEINIT_HTTP": f"127.0.0.1:{web}", "NODEINIT_STOP_DELAY": "1500ms"}  # fmt: skip
     with nodeinit.start([node.path(22), str(script)], env=env) as pid1:
         pid1.wait_port(web)
-        pid1.wait_for(lambda: get(web, "/status")[2].count('"ready"') >= 3, what="two ready workers")
+        pid1.wait_for(lambda: get(web, "/status")[2].count('"state":"ready"') == 2, what="two ready workers")
         yield pid1, web
 
 

@@ -71,6 +71,7 @@ const std::map<std::string_view, Sample> kSamples = {
     {"termination_log", {"/tmp/why", "/tmp/why", {"why", "", "/a\x7f"}}},
     {"pre_start", {"node 'migrate it.js'", "node 'migrate it.js'", {"", "  ", "node '", "''"}}},
     {"post_stop", {"/bin/after", "/bin/after", {"", "\\"}}},
+    {"ready_workers", {" 50%", "50%", {"0", "101%", "0%", "-1", "x", "", "none"}}},
     {"slot_variables", {" pm_id, ID", "pm_id,ID", {"", "a,,b", "a=b", ","}}},
     {"env_file", {"/run/secrets/env", "/run/secrets/env", {"", "a\nb"}}},
     {"directory", {"/app", "/app", {""}}},
