@@ -79,6 +79,9 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Pr
       data_plane_(loop,
                   data_plane_settings(config_, plans_, invocation_.environment, directory_, log),
                   [this](Event event) { hear(std::move(event)); }),
+      listen_probe_({.post = [this](Event event) { post(std::move(event)); },
+                     .warn = [this](const Worker& worker,
+                                    std::string message) { warn_of(worker, message); }}),
       oom_counter_(oom_counter_path(resources_)),
       oom_ledger_(oom_kills()) {}
 
@@ -141,6 +144,7 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
 void Runtime::turn() {
   was_ready_ = was_ready_ || supervisor_.is_ready();
   follow_limits();
+  listen_probe_.look(supervisor_, sys::now());
   examine_hangs();
   guard_memory();
   if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
@@ -175,7 +179,8 @@ void Runtime::turn() {
 
 void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
-  for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline()}) {
+  for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
+                           listen_probe_.next_deadline(supervisor_)}) {
     if (other) {
       deadline = deadline ? std::min(*deadline, *other) : *other;
     }
@@ -429,6 +434,16 @@ void Runtime::run_hook(const action::RunHook& wanted) {
       .worker = wanted.process,
       .exit_code = failure != nullptr ? failure->exit_code : kExitConfiguration,
       .reason = failure != nullptr ? failure->message : to_string(started.error())});
+}
+
+void Runtime::warn_of(const Worker& worker, const std::string& message) {
+  report({.level = LogLevel::warn,
+          .event = "worker_listens",
+          .message = fmt::format("slot {}: worker {} {}", worker.slot.value,
+                                 worker.pid ? worker.pid->value() : 0, message),
+          .program = worker.program,
+          .slot = worker.slot,
+          .pid = worker.pid});
 }
 
 void Runtime::report(const action::Report& report) {

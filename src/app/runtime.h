@@ -24,6 +24,7 @@
 #include "app/hang_examiner.h"
 #include "app/launcher.h"
 #include "app/limit_follower.h"
+#include "app/listen_probe.h"
 #include "app/log.h"
 #include "app/options.h"
 #include "app/prepare.h"
@@ -101,6 +102,7 @@ class Runtime final : public Host {
   void spawn(const action::Spawn& spawn);
   void run_hook(const action::RunHook& wanted);
   void report(const action::Report& report);
+  void warn_of(const Worker& worker, const std::string& message);
   void open_control();
   // runtime_http.cpp
   Result<void> open_http();
@@ -151,6 +153,7 @@ class Runtime final : public Host {
   bool was_ready_ = false;
   Instant started_at_;
   std::optional<LimitFollower> limits_;  // unless NODEINIT_RESIZE=off
+  ListenProbe listen_probe_;
   HangExaminer hangs_;
   MemoryGuard memory_guard_;
   std::vector<std::optional<Bytes>> memory_allowed_;  // by ProgramId

@@ -168,6 +168,7 @@ void Supervisor::handle(const event::SpawnFailed& event, Turn turn) {
 
 void Supervisor::handle(const event::Online& event, Turn turn) {
   if (Worker* worker = find(event.worker)) {
+    worker->online = true;
     if (program_of(*worker).config.ready == Readiness::online) {
       input(*worker, WorkerInput::ready, turn);
     }

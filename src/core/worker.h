@@ -82,6 +82,7 @@ struct Worker {
   std::optional<Instant> retire_at;  // NODEINIT_MAX_AGE
   std::optional<Instant> kill_by;    // set when its end was asked for: SIGKILL then at the latest
   EndReason end_reason = EndReason::not_asked;
+  bool online = false;  // it has spoken over its channel
   bool asked_for_socket = false;
   bool leaving = false;      // the program itself said that it goes (exitedAfterDisconnect)
   bool had_to_kill = false;  // SIGKILL was sent by us

@@ -1,0 +1,106 @@
+#include "app/listen_probe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "sys/listening.h"
+
+namespace ni::app {
+namespace {
+
+bool is_unknown(const Supervisor& supervisor, const Worker& worker) {
+  const ProgramConfig& config = supervisor.programs()[worker.program.value].config;
+  return worker.state == WorkerState::starting && worker.pid && !worker.asked_for_socket &&
+         config.ready == Readiness::listen;
+}
+
+std::optional<int> port_of(Pid pid, const std::vector<sys::ListeningSocket>& listening) {
+  const std::vector<std::uint64_t> own = sys::sockets_of(pid);
+  const auto found = std::ranges::find_if(listening, [&own](const sys::ListeningSocket& socket) {
+    return std::ranges::find(own, socket.inode) != own.end();
+  });
+  return found == listening.end() ? std::nullopt : std::optional(found->port);
+}
+
+}  // namespace
+
+void ListenProbe::look(const Supervisor& supervisor, Instant now) {
+  std::erase_if(watched_, [&supervisor](const auto& entry) {
+    const auto worker = supervisor.workers().find(entry.first);
+    return worker == supervisor.workers().end() || !is_unknown(supervisor, worker->second);
+  });
+  for (const auto& [incarnation, worker] : supervisor.workers()) {
+    if (!is_unknown(supervisor, worker)) {
+      continue;
+    }
+    Watched& watched =
+        watched_.try_emplace(incarnation, Watched{.due = worker.spawned_at + kFirstLook})
+            .first->second;
+    if (watched.due <= now) {
+      look_at(supervisor.programs()[worker.program.value], worker, watched, now);
+      watched.due = now + watched.rest;
+      watched.rest = std::min(watched.rest * 2, kLongestRest);
+    }
+  }
+}
+
+std::optional<Instant> ListenProbe::next_deadline(const Supervisor& supervisor) const {
+  std::optional<Instant> next;
+  for (const auto& [incarnation, worker] : supervisor.workers()) {
+    if (is_unknown(supervisor, worker)) {
+      const auto known = watched_.find(incarnation);
+      const Instant due =
+          known == watched_.end() ? worker.spawned_at + kFirstLook : known->second.due;
+      next = next ? std::min(*next, due) : due;
+    }
+  }
+  return next;
+}
+
+void ListenProbe::look_at(const Program& program, const Worker& worker, Watched& watched,
+                          Instant now) {
+  if (!worker.online && now - worker.spawned_at > kOnlinePatience &&
+      !std::exchange(watched.warned_of_silence, true)) {
+    ears_.warn(worker,
+               "runs but has not spoken over its channel: what was started is not the node program "
+               "itself, or closes the descriptor NODE_CHANNEL_FD. Name node and its script as the "
+               "command, or set NODEINIT_MODE=single");
+  }
+  const std::vector<sys::ListeningSocket> listening = sys::listening_sockets();
+  if (listening.empty()) {
+    return;
+  }
+  if (const auto port = port_of(*worker.pid, listening)) {
+    return listens_by_itself(program, worker, *port);
+  }
+  if (watched.warned_of_descendant) {
+    return;
+  }
+  for (const Pid descendant : sys::descendants_of(*worker.pid)) {
+    if (const auto port = port_of(descendant, listening)) {
+      watched.warned_of_descendant = true;
+      ears_.warn(worker,
+                 fmt::format("does not listen, but process {} below it does (port {}): its port "
+                             "cannot be shared and it is not known to be ready. Name the command "
+                             "of that process, or set NODEINIT_MODE=single",
+                             descendant.value(), *port));
+      return;
+    }
+  }
+}
+
+void ListenProbe::listens_by_itself(const Program& program, const Worker& worker, int port) {
+  if (program.target > 1 && !sys::can_share_port(port)) {
+    ears_.warn(worker, fmt::format("listens on port {} by itself and shares it with nobody "
+                                   "(`exclusive`): only one worker can run, not {}",
+                                   port, program.target));
+    ears_.post(event::TargetChanged{.program = program.id, .workers = 1});
+  }
+  ears_.post(event::AskedForSocket{worker.incarnation});
+  ears_.post(event::Listening{.worker = worker.incarnation, .tcp = true});
+}
+
+}  // namespace ni::app

@@ -1,0 +1,49 @@
+#pragma once
+
+// Servers that the cluster protocol does not show. A program may listen by itself (`exclusive`,
+// `reusePort`, another runtime), and then no word of it comes over the channel: it would be taken for
+// a job that runs for ever. So a worker that has not asked for a socket is looked at, less and less
+// often, and what is found is told as if the worker had said it. What cannot work is told to the
+// user: a descendant that listens in its place, a port that only one can have, a program that never
+// says `online`.
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/supervisor.h"
+
+namespace ni::app {
+
+class ListenProbe {
+ public:
+  static constexpr Duration kFirstLook = 500ms;
+  static constexpr Duration kLongestRest = 30s;
+  static constexpr Duration kOnlinePatience = 10s;
+
+  struct Ears {
+    std::function<void(Event)> post;
+    std::function<void(const Worker&, std::string message)> warn;
+  };
+  explicit ListenProbe(Ears ears) : ears_(std::move(ears)) {}
+
+  // Looks at those whose time has come.
+  void look(const Supervisor& supervisor, Instant now);
+  std::optional<Instant> next_deadline(const Supervisor& supervisor) const;
+
+ private:
+  struct Watched {
+    Instant due;
+    Duration rest = kFirstLook;
+    bool warned_of_descendant = false;
+    bool warned_of_silence = false;
+  };
+  void look_at(const Program& program, const Worker& worker, Watched& watched, Instant now);
+  void listens_by_itself(const Program& program, const Worker& worker, int port);
+
+  Ears ears_;
+  std::map<Incarnation, Watched> watched_;
+};
+
+}  // namespace ni::app

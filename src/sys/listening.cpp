@@ -1,0 +1,128 @@
+#include "sys/listening.h"
+
+#include <dirent.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/text.h"
+#include "sys/fd.h"
+#include "sys/read_file.h"
+
+namespace ni::sys {
+namespace {
+
+constexpr std::string_view kListen = "0A";  // TCP_LISTEN, include/net/tcp_states.h
+constexpr std::size_t kMostTable = std::size_t{8} << 20U;
+constexpr std::size_t kMostDescendants = 100;
+
+std::optional<int> port_of(std::string_view address) {  // "0100007F:0BB8"
+  const auto colon = address.rfind(':');
+  if (colon == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::string_view digits = address.substr(colon + 1);
+  int port = 0;
+  const auto parsed = std::from_chars(digits.begin(), digits.end(), port, 16);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == digits.end();
+  return whole && port >= 0 && port <= 65535 ? std::optional(port) : std::nullopt;
+}
+
+}  // namespace
+
+std::vector<ListeningSocket> parse_listening(std::string_view table) {
+  std::vector<ListeningSocket> found;
+  for (const std::string_view line : split(table, '\n')) {
+    // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …
+    const std::vector<std::string_view> fields = split_words(line);
+    if (fields.size() < 10 || fields[3] != kListen) {
+      continue;
+    }
+    const auto port = port_of(fields[1]);
+    const auto inode = parse_number<std::uint64_t>(fields[9]);
+    if (port && inode) {
+      found.push_back({.inode = *inode, .port = *port});
+    }
+  }
+  return found;
+}
+
+std::vector<ListeningSocket> listening_sockets() {
+  std::vector<ListeningSocket> found;
+  for (const char* const path : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
+    if (const auto table = read_file(path, kMostTable)) {
+      const auto more = parse_listening(*table);
+      found.insert(found.end(), more.begin(), more.end());
+    }
+  }
+  return found;
+}
+
+std::vector<std::uint64_t> sockets_of(Pid pid) {
+  const std::string folder = "/proc/" + std::to_string(pid.value()) + "/fd";
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(folder.c_str()), closedir);
+  std::vector<std::uint64_t> inodes;
+  while (const dirent* entry = directory ? readdir(directory.get()) : nullptr) {
+    std::array<char, 64> target{};  // "socket:[12345]"
+    const ssize_t length =
+        readlinkat(dirfd(directory.get()), entry->d_name, target.data(), target.size());
+    std::string_view name(target.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+    if (name.starts_with("socket:[") && name.ends_with(']')) {
+      name.remove_prefix(8);
+      name.remove_suffix(1);
+      if (const auto inode = parse_number<std::uint64_t>(name)) {
+        inodes.push_back(*inode);
+      }
+    }
+  }
+  return inodes;
+}
+
+std::vector<Pid> descendants_of(Pid pid) {
+  std::vector<Pid> found;
+  const auto add_children = [&found](Pid parent) {
+    // proc(5): every thread has its own; those that a thread of node's pool has started are few.
+    const std::string number = std::to_string(parent.value());
+    const auto children = read_file("/proc/" + number + "/task/" + number + "/children");
+    if (!children) {
+      return;
+    }
+    for (const std::string_view word : split_words(*children)) {
+      const auto child = parse_number<int>(word);
+      if (const auto id = child ? Pid::from(*child) : std::nullopt) {
+        found.push_back(*id);
+      }
+    }
+  };
+  add_children(pid);
+  for (std::size_t i = 0; i < found.size() && found.size() < kMostDescendants; ++i) {
+    add_children(found[i]);
+  }
+  return found;
+}
+
+bool can_share_port(int port) {
+  const UniqueFd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const UniqueFd fd4(fd ? -1 : ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  if (fd) {
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_port = htons(static_cast<std::uint16_t>(port));
+    return ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+           ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return fd4 && ::setsockopt(fd4.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+         ::bind(fd4.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+}  // namespace ni::sys

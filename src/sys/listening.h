@@ -1,0 +1,35 @@
+#pragma once
+
+// Who listens on TCP, from /proc: for servers that nodeinit was not asked about. Nothing here is an
+// error: what cannot be seen (no /proc, another user's process) is as if it were not there.
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/types.h"
+
+namespace ni::sys {
+
+struct ListeningSocket {
+  std::uint64_t inode = 0;
+  int port = 0;
+};
+
+// The listening ones of a text such as /proc/net/tcp, tcp6 (Linux Documentation/networking/proc_net_tcp.rst);
+// lines that are none of its form are passed over.
+std::vector<ListeningSocket> parse_listening(std::string_view table);
+
+// Of our network namespace, v4 and v6.
+std::vector<ListeningSocket> listening_sockets();
+
+// Inodes of the sockets that the process has open.
+std::vector<std::uint64_t> sockets_of(Pid pid);
+
+// Its children, and theirs; at most a hundred.
+std::vector<Pid> descendants_of(Pid pid);
+
+// Whether another process of our user may listen on the port, too: all who do have SO_REUSEPORT set.
+bool can_share_port(int port);
+
+}  // namespace ni::sys
