@@ -24,7 +24,7 @@ class ListenProbe {
 
   struct Ears {
     std::function<void(Event)> post;
-    std::function<void(const Worker&, std::string message)> warn;
+    std::function<void(const Worker&, const std::string& message)> warn;
   };
   explicit ListenProbe(Ears ears) : ears_(std::move(ears)) {}
 

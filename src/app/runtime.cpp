@@ -81,7 +81,7 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Pr
                   [this](Event event) { hear(std::move(event)); }),
       listen_probe_({.post = [this](Event event) { post(std::move(event)); },
                      .warn = [this](const Worker& worker,
-                                    std::string message) { warn_of(worker, message); }}),
+                                    const std::string& message) { warn_of(worker, message); }}),
       oom_counter_(oom_counter_path(resources_)),
       oom_ledger_(oom_kills()) {}
 

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/text.h"
 
 namespace ni {
@@ -15,7 +13,7 @@ constexpr std::size_t kMostWords = 2000;
 
 }  // namespace
 
-void TerminationNotes::trouble(std::string message) {
+void TerminationNotes::trouble(std::string_view message) {
   troubles_.push_back(printable(message, kMostOfATrouble));
   if (troubles_.size() > kMostTroubles) {
     troubles_.pop_front();
@@ -50,11 +48,12 @@ std::string TerminationNotes::text(int exit_code, std::string_view reason) const
   std::string text = fmt::format("nodeinit: ended with exit code {}: {}\n", exit_code,
                                  printable(reason, kMostOfATrouble));
   std::string before;
-  for (auto trouble = troubles_.rbegin(); trouble != troubles_.rend(); ++trouble) {
-    if (text.size() + before.size() + trouble->size() + words_.size() + 1 > kMostTerminationText) {
+  for (std::size_t i = troubles_.size(); i-- > 0;) {  // clang 14 has no views with libstdc++
+    const std::string& trouble = troubles_[i];
+    if (text.size() + before.size() + trouble.size() + words_.size() + 1 > kMostTerminationText) {
       break;
     }
-    before.insert(0, *trouble + "\n");
+    before.insert(0, trouble + "\n");
   }
   return text + before + words_;
 }

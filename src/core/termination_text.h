@@ -16,7 +16,7 @@ inline constexpr std::size_t kMostTerminationText = 4096;
 // worker that died last. Bounded.
 class TerminationNotes {
  public:
-  void trouble(std::string message);
+  void trouble(std::string_view message);
   // `who`: "slot 1: worker 12". Words replace those of an earlier worker; empty ones do not.
   void last_words(std::string_view who, std::string_view words);
 
