@@ -7,8 +7,9 @@
 #   tests/run.sh --no-install     trust what is installed
 #
 # Needs Debian 12 and, to install, root or sudo. Safe to run twice: what is there is not made again. Downloads
-# (Node binaries, npm packages) stay in ${NODEINIT_TEST_CACHE:-~/.cache/nodeinit-tests}, results as JUnit
-# files in build-dev/results. Ends with a line "N passed, N failed"; its exit code is 0 when none failed.
+# (Node binaries, npm packages) stay in $NODEINIT_TEST_CACHE (~/.cache/nodeinit-tests; for root
+# /var/cache/nodeinit-tests), results as JUnit files in build-dev/results. Ends with a line "N passed, N failed"; its
+# exit code is 0 when none failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -82,8 +82,8 @@ void Runtime::examine_hangs() {
     if (!data_plane_.is_unresponsive(worker)) {
       continue;  // it has answered after all
     }
-    const bool spared =
-        finding.finds == traced || (finding.finds == stopped && container_is_stopped());
+    const bool spared = finding.finds == traced || finding.finds == resumed ||
+                        (finding.finds == stopped && container_is_stopped());
     if (spared) {
       log_.warn("worker_stopped", fmt::format("worker {} does not answer, but {}: it is not ended",
                                               worker.value, finding.event.diagnosis));

@@ -73,6 +73,9 @@ HangDiagnosis diagnose(const ThreadLook& first, const ThreadLook& second, Durati
   if (second.state == 'T') {
     return {stopped, "a signal (SIGSTOP, SIGTSTP) has stopped it"};
   }
+  if (first.state == 'T' || first.state == 't') {
+    return {resumed, "it was stopped until a moment ago"};
+  }
   const Duration used = second.cpu - first.cpu;
   const auto percent = between > 0s ? used.count() * 100 / between.count() : 0;
   if (percent >= kComputingPercent) {

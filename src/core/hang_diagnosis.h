@@ -26,6 +26,7 @@ struct HangDiagnosis {
     waiting,  // in the kernel
     starved,  // it could run and gets no CPU
     stopped,  // SIGSTOP, SIGTSTP: not by itself
+    resumed,  // it was stopped and is not any more: it has had no time to answer
     traced    // by a debugger
   };
   Finds finds = Finds::waiting;

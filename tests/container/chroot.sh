@@ -12,7 +12,7 @@ suite=${1:?a suite: bookworm or trixie} target=${2:-native}
 top=$(cd "$(dirname "$0")/../.." && pwd)
 # Shims of version managers make mmdebstrap's Python helper hang.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
-cache=${NODEINIT_TEST_CACHE:-$HOME/.cache/nodeinit-tests}/chroot
+cache=${NODEINIT_TEST_CACHE:-/var/cache/nodeinit-tests}/chroot
 mkdir -p "$cache"
 base=$cache/$suite-$target.tar
 

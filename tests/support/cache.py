@@ -1,4 +1,4 @@
-"""Where downloads are kept between runs: ${NODEINIT_TEST_CACHE:-~/.cache/nodeinit-tests}.
+"""Where downloads are kept between runs: $NODEINIT_TEST_CACHE, or ~/.cache/nodeinit-tests (root: /var/cache/nodeinit-tests).
 
     root() -> Path
     once(name, make)    the folder root()/name; when absent, make(folder) fills it, exactly once even if
@@ -13,7 +13,9 @@ from pathlib import Path
 
 
 def root() -> Path:
-    folder = Path(os.environ.get("NODEINIT_TEST_CACHE") or Path.home() / ".cache" / "nodeinit-tests")
+    # Root's home is closed to others, and some tests run node as somebody else.
+    home = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
+    folder = Path(os.environ.get("NODEINIT_TEST_CACHE") or home / "nodeinit-tests")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -14,6 +14,8 @@ OTHERWISE = {
     "child.quiet": "a supervisor tells why a worker died",
     "init.releases-fds": "a successor gets inherited descriptors, too, so they are held: test_cluster_workers.py",
     "fd.closed-not-leaked": "a worker has its channel, too: test_cluster_workers.py",
+    "limit.nproc": "what is lacking may come back, so it is told and tried again: supervision/test_start_failures.py",
+    "limit.pids-cgroup": "as limit.nproc",
     "limit.nofile-8": "too few for a cluster, which says so: test_cluster_surroundings.py",
     "idle.wakeups": "promised in single mode; bounded: test_cluster_surroundings.py",
 }

@@ -103,7 +103,8 @@ def test_it_holds_nothing_at_rest():
         assert switches() == before
         assert sorted(os.listdir(f"/proc/{run.pid}/fd")) == ["0", "1", "2"]
         assert run.state("Threads") == "1"
-        assert figures(run)["Private_Dirty"] < 300
+        # Not Private_Dirty: pages of a program file that was just written are dirty, too, and belong to the page cache.
+        assert figures(run)["Anonymous"] < 300
 
 
 def test_the_worker_leads_a_group_from_its_first_instruction():

@@ -103,7 +103,7 @@ def test_a_smaller_memory_limit_is_followed_at_once_worker_by_worker(tmp_path):
         assert service.heaps() == [130, 130], service.pid1.told()
         first = service.pid1.wait_line(r"is being replaced \(")
         assert first and answers > 3 and not both_gone
-        assert not before & set(service.workers())
+        service.pid1.wait_for(lambda: not before & set(service.workers()), what="the old workers gone")
         # Each one's successor was ready before its predecessor went.
         steps = re.findall(r"slot (\d): worker \d+ (is being replaced|is ready)", service.pid1.err[service.pid1.err.index("resized") :])
         assert [what for _, what in steps] == ["is being replaced", "is ready"] * 2, service.pid1.told()

@@ -66,6 +66,7 @@ TEST_CASE("what a main thread does is told from two looks at it") {
       {look('S', 1s), look('S', 1s), waiting, "its main thread waits"},
       {look('S', 1s), look('T', 1s), stopped, "SIGSTOP"},
       {look('t', 1s), look('t', 1s), traced, "debugger"},
+      {look('T', 1s), look('S', 1s, "epoll_wait"), resumed, "until a moment ago"},
   };
   for (const Case& each : cases) {
     const HangDiagnosis found = diagnose(each.first, each.second, 250ms);
