@@ -56,7 +56,8 @@ class Engine:
         return {"PATH": PATH, "HOME": str(self.folder), "TMPDIR": str(self.folder)}
 
     def cli(self, *words, check=True, timeout=TIME, stdin=subprocess.DEVNULL) -> nodeinit.Finished:
-        done = subprocess.run([*self.base(), *map(str, words)], env=self.environment(), stdin=stdin,
+        # conmon writes a file "oom" into its working directory when the kernel has killed in the container.
+        done = subprocess.run([*self.base(), *map(str, words)], env=self.environment(), cwd=self.folder, stdin=stdin,
                               capture_output=True, text=True, errors="replace", timeout=timeout)  # fmt: skip
         assert not check or done.returncode == 0, f"{self.name} {words}: {done.stdout}{done.stderr}"
         return nodeinit.Finished(done.returncode, done.stdout, done.stderr)
