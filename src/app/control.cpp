@@ -55,6 +55,10 @@ Result<std::unique_ptr<Control>> Control::open(uv_loop_t* loop, const std::strin
       loop, std::move(listener), wire::kLongestRequest,
       loop::LocalServer::Callbacks{
           .allows = allows,
+          .refusal = to_line(wire::ControlReply{
+              .ok = false,
+              .message = "not allowed: only root and the user of nodeinit itself are let in",
+              .data = {}}),
           .line = [self](ClientId client, std::string_view line) { self->answer(client, line); },
           .gone =
               [self](ClientId client) {

@@ -51,6 +51,16 @@ constexpr std::array<std::string_view, 11> kVerbs = {"status",  "top",  "reload"
 
 constexpr Duration kAnswerTime = 5s;
 
+// Which verbs an option is for. --control is for all that ask a running nodeinit.
+struct VerbOption {
+  std::string_view option;
+  std::array<std::string_view, 3> verbs;
+};
+constexpr std::array<VerbOption, 4> kVerbOptions = {{{"--json", {"status"}},
+                                                     {"--quick", {"stop"}},
+                                                     {"--program", {"scale", "restart", "signal"}},
+                                                     {"--env", {"import-pm2"}}}};
+
 Error usage(std::string reason) {
   return Error{.operation = "understand", .subject = "ctl", .code = 0, .reason = std::move(reason)};
 }
@@ -342,6 +352,12 @@ Result<CtlCommand> parse_ctl(std::span<const std::string> words) {
     return usage("unknown verb \"" + printable(verb, 40) + "\"" +
                  (nearest ? "; did you mean " + std::string(*nearest) + "?" : ""));
   }
+  for (const VerbOption& each : kVerbOptions) {
+    const bool given = std::ranges::find(words, each.option) != words.end();
+    if (given && verb != "help" && std::ranges::find(each.verbs, verb) == each.verbs.end()) {
+      return usage(verb + " takes no " + std::string(each.option));
+    }
+  }
   command.show = verb == "help"         ? Show::help
                  : verb == "status"     ? Show::status
                  : verb == "top"        ? Show::top
@@ -392,7 +408,8 @@ int run_ctl(std::span<const std::string> words, const std::string& configured,
   // From here on a signal ends us, as it ends any program: main() has blocked them for PID 1.
   sys::unblock_all_signals();
   if (!connection->send(command->request)) {
-    return complain("nodeinit does not listen");
+    const auto reply = connection->receive(kAnswerTime);  // it may have said why
+    return complain(reply ? reply->message : "nodeinit does not listen");
   }
   return show_answers(*connection, *command);
 }

@@ -343,8 +343,15 @@ void Supervisor::handle(const event::ReloadAsked& /*event*/, Turn turn) {
     }
     return;
   }
+  const bool any_left = std::ranges::any_of(
+      programs_, [](const Program& program) { return program.stage != Program::Stage::finished; });
   for (Program& program : programs_) {
-    begin_rollout(program, turn);
+    if (any_left && program.stage == Program::Stage::finished) {
+      // A job beside a service: that it is done must not make the service's reload a failure.
+      turn.out.push_back(action::RolloutEnded{program.id, true, "the program has ended"});
+    } else {
+      begin_rollout(program, turn);
+    }
   }
 }
 

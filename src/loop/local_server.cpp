@@ -27,6 +27,8 @@ void LocalServer::accept() {
   const auto peer = sys::peer_of(fd.get());
   if (!peer || !callbacks_.allows(*peer)) {
     ++refused_clients_;
+    (void)sys::send(fd.get(),
+                    callbacks_.refusal);  // it learns why, or not: it is no client of ours
     return;
   }
   if (clients_.size() >= kMostClients) {

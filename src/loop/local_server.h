@@ -29,6 +29,7 @@ class LocalServer {
 
   struct Callbacks {
     std::function<bool(const sys::Peer&)> allows;
+    std::string refusal;                                        // bytes for who is not allowed
     std::function<void(ClientId, std::string_view line)> line;  // without its newline
     std::function<void(ClientId)> gone;  // for whatever reason; not called by the destructor
   };

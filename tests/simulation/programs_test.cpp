@@ -52,6 +52,10 @@ TEST_CASE("a program that is not essential leaves the others running") {
   CHECK_FALSE(world.finished());
   CHECK(world.ready_workers() == 2);
   CHECK(world.supervisor().is_ready());
+  world.tell(event::ReloadAsked{});  // what is done does not make it fail
+  world.run_for(60s);
+  REQUIRE(world.rollouts().size() == 2);
+  CHECK((world.rollouts()[0].succeeded && world.rollouts()[1].succeeded));
   world.tell(event::StopAsked{.quick = false, .why = "SIGTERM"});
   world.run_for(20s);
   REQUIRE(world.finished());

@@ -68,6 +68,12 @@ TEST_CASE("verbs and their operands become requests") {
   CHECK(parse_ctl(Words{"health", "live"})->request.live);
   CHECK_FALSE(parse_ctl(Words{"health"})->request.live);
   CHECK(parse_ctl(Words{"stop", "--quick"})->request.quick);
+  for (const Words& wrong : {Words{"reload", "--program", "web"}, Words{"scale", "2", "--json"},
+                             Words{"status", "--quick"}, Words{"top", "--env", "x"}}) {
+    const auto refused = parse_ctl(wrong);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().reason.find(wrong[0] + " takes no --") == 0);
+  }
   CHECK(parse_ctl(Words{})->show == CtlCommand::Show::help);
 }
 
