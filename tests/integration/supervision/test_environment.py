@@ -16,9 +16,20 @@ def score(pid):
     return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
 
+@pytest.fixture
+def open_script(tmp_path):
+    """The service where every user may read it, unlike a checkout in root's home or pytest's own folders."""
+    script = tmp_path / "server.js"
+    script.write_text(SERVICE.read_text())
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.owner() == "root" and not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
+    return script
+
+
 @pytest.mark.parametrize("user", [None, 1234])
-def test_the_oom_killer_takes_workers_before_pid_1(start, user):
-    service = start(user=user)
+def test_the_oom_killer_takes_workers_before_pid_1(start, open_script, user):
+    service = start(script=open_script, user=user)
     ours = score(service.pid1.pid)
     assert all(score(pid) > ours for pid in service.pids())
     before = service.pids()
@@ -41,13 +52,8 @@ def test_a_score_that_cannot_be_higher_is_no_trouble(tmp_path):
 
 
 @pytest.mark.parametrize("major", [20, 22, "newest"])
-def test_workers_run_as_the_user_asked_for(start, tmp_path, major):
-    script = tmp_path / "server.js"
-    script.write_text(SERVICE.read_text())
-    for folder in [tmp_path, *tmp_path.parents]:
-        if folder.owner() == "root" and folder != Path("/") and folder != Path("/tmp"):
-            folder.chmod(0o755)
-    service = start(script=script, major=major, NODEINIT_USER="1234:2345")
+def test_workers_run_as_the_user_asked_for(start, open_script, major):
+    service = start(script=open_script, major=major, NODEINIT_USER="1234:2345")
     answer = service.ask()
     assert (answer["uid"], answer["gid"]) == (1234, 2345)
     assert set(answer["groups"]) <= {2345}
@@ -64,12 +70,8 @@ def test_workers_run_as_the_user_asked_for(start, tmp_path, major):
     assert service.pid1.stop() == 0, service.pid1.told()
 
 
-def test_a_user_name_is_looked_up_in_the_passwd_file(start, tmp_path):
-    for folder in [tmp_path, tmp_path.parent, tmp_path.parent.parent]:
-        folder.chmod(0o755)
-    script = tmp_path / "server.js"
-    script.write_text(SERVICE.read_text())
-    answer = start(script=script, NODEINIT_USER="nobody").ask()
+def test_a_user_name_is_looked_up_in_the_passwd_file(start, open_script):
+    answer = start(script=open_script, NODEINIT_USER="nobody").ask()
     assert answer["uid"] == 65534
 
 
