@@ -1,6 +1,16 @@
-"""Options of the integration tests: --long adds the slow ones (marked `long`)."""
+"""Options of the integration tests: --long adds the slow ones (marked `long`).
+
+A run that is ended by SIGTERM (timeout(1), a CI that gives up) cleans up as after Ctrl-C: processes, cgroups and mounts
+of the test that ran are gone.
+"""
+
+import signal
 
 import pytest
+
+
+def pytest_configure():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_addoption(parser):

@@ -152,12 +152,16 @@ class Nodeinit:
     def __exit__(self, *_):
         self.close()
 
-    # Ends whatever is left. Killing PID 1 ends its whole namespace.
+    # Ends whatever is left. Killing PID 1 ends its whole namespace; unshare(1) reaps it and ends, too.
     def close(self):
         if self._process.poll() is None:
-            for pid in {self.pid, self._process.pid} - {None}:
-                _kill(pid, signal.SIGKILL)
-            self._process.wait(DEADLINE)
+            if self.pid:
+                _kill(self.pid, signal.SIGKILL)
+            try:
+                self._process.wait(5 if self.pid else 0)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(DEADLINE)
         for reader in self._readers:
             reader.join(2)
 

@@ -3,7 +3,9 @@
 import signal
 import socket
 import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from support import apps, cgroup, http, node, nodeinit, wrk
@@ -95,6 +97,34 @@ def test_a_group_limits_and_is_removed():
         folder = group.path("cpu")
         assert folder.exists()
     assert not folder.exists()
+
+
+ENDLESS = """
+import time
+from support import cgroup, nodeinit
+
+def test_endless():
+    with cgroup.Group() as group, nodeinit.start(["sleep", "1000"], group=group) as running:
+        running.wait_for(running.workers)
+        print(group.path("cpu"), running.pid, flush=True)
+        time.sleep(1000)
+"""
+
+
+def test_a_run_that_is_ended_by_sigterm_leaves_nothing_behind(tmp_path):
+    if not cgroup.available():
+        pytest.skip("cgroups may not be made here")
+    (tmp_path / "test_endless.py").write_text(ENDLESS)
+    tests = nodeinit.TOP / "tests"
+    command = [sys.executable, "-m", "pytest", "-s", "-q", "-c", tests / "pytest.ini", "-p", "conftest", tmp_path]
+    with subprocess.Popen(command, cwd=tests, stdout=subprocess.PIPE, text=True) as run:
+        folder, pid = next(line.split() for line in run.stdout if line.startswith("/"))
+        assert Path(folder).exists() and Path(f"/proc/{pid}").exists()
+        run.send_signal(signal.SIGTERM)
+        run.communicate(timeout=60)
+    assert run.returncode == pytest.ExitCode.INTERRUPTED
+    assert not Path(folder).exists()
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def connects(port):
