@@ -5,7 +5,6 @@
 #include "app/options.h"
 #include "app/start.h"
 #include "sys/fd.h"
-#include "sys/program_image.h"
 #include "sys/signals.h"
 
 using namespace ni;
@@ -22,11 +21,9 @@ void print(const std::string& text, std::FILE* stream) {
 
 int main(int argc, char** argv, char** environment) {
   sys::block_all_signals();
-  sys::map_program_text();
   sys::occupy_standard_descriptors();
-  const Environment variables = app::environment_of_process();
-  const app::Invocation invocation =
-      app::read_invocation(app::words_of(argc, argv), variables, app::EvaluatingFiles(variables));
+  const app::Invocation invocation = app::read_invocation(
+      app::words_of(argc, argv), app::environment_of_process(), app::EvaluatingFiles());
   print(invocation.output, stdout);
   print(invocation.complaints, stderr);
   switch (invocation.does) {
@@ -37,7 +34,7 @@ int main(int argc, char** argv, char** environment) {
     case app::Invocation::Does::explain:
       return app::explain(invocation);
     case app::Invocation::Does::ctl:
-      return app::run_ctl(invocation.words, invocation.config.control.value_or(""), variables);
+      return app::run_ctl(invocation.words, invocation.config.control.value_or(""));
   }
   return app::kExitUsage;  // not reached: every case returns
 }

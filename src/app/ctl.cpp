@@ -302,10 +302,9 @@ Result<void> take_operands(CtlCommand& command, std::string_view verb,
   return {};
 }
 
-int import_pm2(const CtlCommand& command, const Environment& environment) {
-  const Pm2Translation translation =
-      read_pm2_file(command.file, {.environment = command.environment_name, .only = {}},
-                    EvaluatingFiles(environment));
+int import_pm2(const CtlCommand& command) {
+  const Pm2Translation translation = read_pm2_file(
+      command.file, {.environment = command.environment_name, .only = {}}, EvaluatingFiles());
   const Configured judged = configure({}, {}, translation.file, {});
   for (const Problem& problem : judged.problems) {
     (void)complain(to_string(problem));
@@ -379,8 +378,7 @@ Result<CtlCommand> parse_ctl(std::span<const std::string> words) {
   return taken ? Result<CtlCommand>(std::move(command)) : std::move(taken).error();
 }
 
-int run_ctl(std::span<const std::string> words, const std::string& configured,
-            const Environment& environment) {
+int run_ctl(std::span<const std::string> words, const std::string& configured) {
   const auto command = parse_ctl(words);
   if (!command) {
     (void)complain(command.error().reason + "; nodeinit ctl help lists the verbs");
@@ -391,7 +389,7 @@ int run_ctl(std::span<const std::string> words, const std::string& configured,
     return 0;
   }
   if (command->show == Show::import_pm2) {
-    return import_pm2(*command, environment);
+    return import_pm2(*command);
   }
   const std::string setting = command->control.empty() ? configured : command->control;
   if (setting.empty()) {

@@ -26,9 +26,7 @@ struct CtlCommand {
 // Error (code 0): wrong usage, `reason` says what.
 Result<CtlCommand> parse_ctl(std::span<const std::string> words);
 
-// `configured`: the setting `control`, empty when it is off. `environment` is node's, for
-// import-pm2.
-int run_ctl(std::span<const std::string> words, const std::string& configured,
-            const Environment& environment);
+// `configured`: the setting `control`, empty when it is off.
+int run_ctl(std::span<const std::string> words, const std::string& configured);
 
 }  // namespace ni::app

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <variant>
 
+#include "app/options.h"
 #include "app/pm2_compat.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr Duration kLongest = 30s;
 constexpr std::size_t kMostBytes = std::size_t{1} << 20U;
+constexpr std::size_t kReadSize = 16384;
 
 // The file may print: only what follows the mark is its value. import() takes CommonJS too.
 constexpr std::string_view kMark = "\x01nodeinit\x01";
@@ -41,12 +43,13 @@ Result<std::string> read_until_end(int fd, const Error& late) {
     if (::poll(&poll, 1, static_cast<int>(left)) <= 0) {
       continue;
     }
-    std::array<char, 16384> buffer{};
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    const std::size_t before = text.size();
+    text.resize(before + kReadSize);
+    const ssize_t got = ::read(fd, text.data() + before, kReadSize);
+    text.resize(before + static_cast<std::size_t>(got > 0 ? got : 0));
     if (got == 0 || (got < 0 && errno != EINTR)) {
       return text;
     }
-    text.append(buffer.data(), static_cast<std::size_t>(got > 0 ? got : 0));
   }
 }
 
@@ -81,7 +84,7 @@ Result<std::string> EvaluatingFiles::read(std::string_view path) const {
   NI_TRY(sys::Pipe pipe, sys::make_pipe());
   const sys::StringArray argv({"node", "-e", std::string(kProgram), std::string(path)});
   std::vector<std::string> variables;
-  for (const auto& [name, value] : environment_) {
+  for (const auto& [name, value] : environment_of_process()) {
     variables.push_back(fmt::format("{}={}", name, value));
   }
   const sys::StringArray environment(std::move(variables));

@@ -7,21 +7,16 @@
 #include <string_view>
 
 #include "app/config_files.h"
-#include "base/environment.h"
 
 namespace ni::app {
 
 class EvaluatingFiles final : public FileReader {
  public:
-  explicit EvaluatingFiles(Environment environment) : environment_(std::move(environment)) {}
   // Errors: as ConfigFiles; node is missing, fails, says nothing in 30 s, or more than 1 MiB.
   Result<std::string> read(std::string_view path) const override;
   bool is_directory(std::string_view path) const override {
     return ConfigFiles().is_directory(path);
   }
-
- private:
-  Environment environment_;
 };
 
 }  // namespace ni::app

@@ -248,7 +248,12 @@ std::vector<std::string> words_of(int argc, const char* const* argv) {
 }
 
 Environment environment_of_process() {
+  std::size_t count = 0;
+  while (environ != nullptr && environ[count] != nullptr) {
+    ++count;
+  }
   Environment environment;
+  environment.reserve(count);
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     // A leading = belongs to the name, as some shells write it; a string without = is no variable,

@@ -181,6 +181,7 @@ Configured configure(const std::vector<Written>& options, const Environment& env
   result.config.grace = kubernetes ? 28s : result.config.grace;
   ProgramConfig program;
   const std::vector<Chosen> set = apply(written, result.config, program);
+  result.top.reserve(settings().size());
   for (const Setting& setting : settings()) {
     if (setting.scope != Setting::Scope::program_only) {
       const auto found = std::ranges::find(set, &setting, &Chosen::setting);
