@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from support import node, nodeinit
+from support import http, node, nodeinit
 
 APP = "require('http').createServer((q, s) => s.end('ok')).listen(process.env.PORT)"
 pytestmark = pytest.mark.skipif(not shutil.which("chromium"), reason="Debian's package chromium is not installed")
@@ -22,7 +22,16 @@ def page(tmp_path):
         running.wait_line("slot 1: worker .* is ready")
         running.ctl("restart", "1")
         running.wait_line("slot 1: worker [0-9]+ ended")
+        nodeinit.wait_for(lambda: all(map(is_measured, slots(web))), 30, "two measured workers")
         yield f"http://127.0.0.1:{web}/"
+
+
+def slots(port):
+    return http.get(port, "/status").json()["programs"][0]["slots"]
+
+
+def is_measured(slot):
+    return slot["state"] == "ready" and "loop_delay_ms" in slot and "memory" in slot
 
 
 def chromium(folder, url, *options):
