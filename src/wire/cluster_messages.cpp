@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "base/text.h"
+
 namespace ni::wire {
 namespace {
 
@@ -17,9 +19,12 @@ Error malformed(std::string_view what) {
 }
 
 // Node leaves out what is undefined, and Deno writes `"backlog":false`: what is no number counts as
-// none.
+// none. lib/dgram.js passes on what the program gave to bind(), such as process.env.PORT, a string.
 int small_number(const Json& value, int otherwise) {
-  const std::optional<std::int64_t> number = value.integer();
+  std::optional<std::int64_t> number = value.integer();
+  if (const std::optional<std::string> text = value.string(); text && !number) {
+    number = parse_number<std::int64_t>(trim(*text));
+  }
   const bool fits = number && *number >= std::numeric_limits<int>::min() &&
                     *number <= std::numeric_limits<int>::max();
   return fits ? static_cast<int>(*number) : otherwise;

@@ -45,6 +45,10 @@ TEST_CASE("what a worker asks for is read as Node wrote it") {
       R"({"cmd":"NODE_CLUSTER","act":"queryServer","index":0,"data":null,"address":"0.0.0.0","port":3000,)"
       R"("addressType":"udp4","fd":-1,"flags":0,"seq":1})");
   CHECK(udp.query.is_udp());
+  const auto from_environment = parsed<QueryServerAct>(
+      R"({"cmd":"NODE_CLUSTER","act":"queryServer","index":0,"data":null,"address":"0.0.0.0","port":"5353",)"
+      R"("addressType":"udp4","fd":-1,"flags":0,"seq":1})");
+  CHECK(from_environment.query.port == 5353);
 
   const auto tls = parsed<QueryServerAct>(
       R"({"cmd":"NODE_CLUSTER","act":"queryServer","index":0,"data":{"ticketKeys":"00ff"},"address":"::",)"
