@@ -129,6 +129,11 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& la
     insert(launcher.first_argv_, true);
     insert(launcher.argv_, false);
   }
+  if (launch.node) {
+    const auto options = find_variable(launcher.environment_, "NODE_OPTIONS").value_or("");
+    launcher.inspector_ = find_inspector(launcher.argv_, options);
+    launcher.first_inspector_ = find_inspector(launcher.first_argv_, options);
+  }
   return launcher;
 }
 
@@ -152,7 +157,10 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, Worker
   // that release was removed, to what is there.
   const bool still_there = resolved_ && ConfigFiles().is_directory(*resolved_);
   const std::optional<std::string>& directory = still_there ? resolved_ : directory_;
-  const sys::StringArray argv(spawn.alone ? first_argv_ : argv_);
+  const std::vector<std::string>& command = spawn.alone ? first_argv_ : argv_;
+  const std::optional<Inspector>& inspector = spawn.alone ? first_inspector_ : inspector_;
+  const sys::StringArray argv(inspector ? with_inspector_port(command, *inspector, spawn.inspector)
+                                        : command);
   const sys::StringArray variables(joined(environment));
   return sys::spawn({.argv = argv.get(),
                      .environment = variables.get(),

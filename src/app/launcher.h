@@ -11,6 +11,7 @@
 #include "app/data_plane.h"
 #include "base/environment.h"
 #include "core/action.h"
+#include "core/inspector.h"
 #include "core/launch.h"
 #include "core/plan.h"
 #include "sys/process.h"
@@ -65,7 +66,9 @@ class Launcher {
   std::optional<std::string> directory_;
   std::optional<std::string> resolved_;  // where directory_ led when it was prepared
   std::optional<UserIds> user_;
-  std::optional<int> oom_score_adj_;  // above ours; nullopt: as ours
+  std::optional<int> oom_score_adj_;          // above ours; nullopt: as ours
+  std::optional<Inspector> inspector_;        // of argv_
+  std::optional<Inspector> first_inspector_;  // of first_argv_
   bool is_node_ = false;
   bool is_known_node_ = false;
 };

@@ -17,6 +17,12 @@ bool is_unknown(const Supervisor& supervisor, const Worker& worker) {
          config.ready == Readiness::listen;
 }
 
+bool listens_without_tcp(const Supervisor& supervisor, const Worker& worker) {
+  const ProgramConfig& config = supervisor.programs()[worker.program.value].config;
+  return worker.state == WorkerState::starting && worker.pid && worker.tcp_servers == 0 &&
+         worker.other_servers > 0 && config.ready == Readiness::listen;
+}
+
 std::optional<int> port_of(Pid pid, const std::vector<sys::ListeningSocket>& listening) {
   const std::vector<std::uint64_t> own = sys::sockets_of(pid);
   const auto found = std::ranges::find_if(listening, [&own](const sys::ListeningSocket& socket) {
@@ -28,18 +34,23 @@ std::optional<int> port_of(Pid pid, const std::vector<sys::ListeningSocket>& lis
 }  // namespace
 
 void ListenProbe::look(const Supervisor& supervisor, Instant now) {
-  std::erase_if(watched_, [&supervisor](const auto& entry) {
-    const auto worker = supervisor.workers().find(entry.first);
-    return worker == supervisor.workers().end() || !is_unknown(supervisor, worker->second);
-  });
+  const auto is_settled = [&supervisor](bool (*question)(const Supervisor&, const Worker&)) {
+    return [&supervisor, question](const auto& entry) {
+      const auto worker = supervisor.workers().find(entry.first);
+      return worker == supervisor.workers().end() || !question(supervisor, worker->second);
+    };
+  };
+  std::erase_if(watched_, is_settled(is_unknown));
+  std::erase_if(otherwise_, is_settled(listens_without_tcp));
   for (const auto& [incarnation, worker] : supervisor.workers()) {
-    if (!is_unknown(supervisor, worker)) {
+    const std::optional<Instant> when = due(supervisor, worker);
+    if (!when || *when > now) {
       continue;
     }
-    Watched& watched =
-        watched_.try_emplace(incarnation, Watched{.due = worker.spawned_at + kFirstLook})
-            .first->second;
-    if (watched.due <= now) {
+    if (listens_without_tcp(supervisor, worker)) {
+      look_at_other_servers(worker, now);
+    } else {
+      Watched& watched = watched_.try_emplace(incarnation, Watched{.due = *when}).first->second;
       look_at(supervisor.programs()[worker.program.value], worker, watched, now);
       watched.due = now + watched.rest;
       watched.rest = std::min(watched.rest * 2, kLongestRest);
@@ -47,17 +58,52 @@ void ListenProbe::look(const Supervisor& supervisor, Instant now) {
   }
 }
 
+// When to look at that worker; nullopt: there is nothing to find out.
+std::optional<Instant> ListenProbe::due(const Supervisor& supervisor, const Worker& worker) const {
+  if (is_unknown(supervisor, worker)) {
+    const auto known = watched_.find(worker.incarnation);
+    return known == watched_.end() ? worker.spawned_at + kFirstLook : known->second.due;
+  }
+  if (listens_without_tcp(supervisor, worker)) {
+    const auto known = otherwise_.find(worker.incarnation);
+    const Instant first = *worker.listens_otherwise_since + kQuiet;
+    return known == otherwise_.end() ? first : std::max(first, known->second);
+  }
+  return std::nullopt;
+}
+
 std::optional<Instant> ListenProbe::next_deadline(const Supervisor& supervisor) const {
   std::optional<Instant> next;
   for (const auto& [incarnation, worker] : supervisor.workers()) {
-    if (is_unknown(supervisor, worker)) {
-      const auto known = watched_.find(incarnation);
-      const Instant due =
-          known == watched_.end() ? worker.spawned_at + kFirstLook : known->second.due;
-      next = next ? std::min(*next, due) : due;
+    if (const std::optional<Instant> when = due(supervisor, worker)) {
+      next = next ? std::min(*next, *when) : *when;
     }
   }
   return next;
+}
+
+void ListenProbe::look_at_other_servers(const Worker& worker, Instant now) {
+  const std::vector<sys::ListeningSocket> listening = sys::listening_sockets();
+  const std::vector<Pid> descendants = sys::descendants_of(*worker.pid);
+  for (const Pid descendant : descendants) {
+    if (const auto port = port_of(descendant, listening)) {
+      otherwise_[worker.incarnation] = now + kLongestRest;
+      return warn_of_descendant(worker, descendant, *port);
+    }
+  }
+  if (!descendants.empty() && now < *worker.listens_otherwise_since + kQuietWithDescendants) {
+    otherwise_[worker.incarnation] = now + kQuiet;
+    return;
+  }
+  ears_.post(event::ServesWithoutTcp{worker.incarnation});
+}
+
+void ListenProbe::warn_of_descendant(const Worker& worker, Pid descendant, int port) const {
+  ears_.warn(worker,
+             fmt::format("does not listen, but process {} below it does (port {}): its port "
+                         "cannot be shared and it is not known to be ready. Name the command "
+                         "of that process, or set NODEINIT_MODE=single",
+                         descendant.value(), port));
 }
 
 void ListenProbe::look_at(const Program& program, const Worker& worker, Watched& watched,
@@ -82,12 +128,7 @@ void ListenProbe::look_at(const Program& program, const Worker& worker, Watched&
   for (const Pid descendant : sys::descendants_of(*worker.pid)) {
     if (const auto port = port_of(descendant, listening)) {
       watched.warned_of_descendant = true;
-      ears_.warn(worker,
-                 fmt::format("does not listen, but process {} below it does (port {}): its port "
-                             "cannot be shared and it is not known to be ready. Name the command "
-                             "of that process, or set NODEINIT_MODE=single",
-                             descendant.value(), *port));
-      return;
+      return warn_of_descendant(worker, descendant, *port);
     }
   }
 }

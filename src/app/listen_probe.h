@@ -21,6 +21,10 @@ class ListenProbe {
   static constexpr Duration kFirstLook = 500ms;
   static constexpr Duration kLongestRest = 30s;
   static constexpr Duration kOnlinePatience = 10s;
+  // A worker that listens on pipes or UDP ports alone is a server of those when nothing else has
+  // come for so long; one with descendants may be a tool that has yet to start the server.
+  static constexpr Duration kQuiet = 500ms;
+  static constexpr Duration kQuietWithDescendants = 5s;
 
   struct Ears {
     std::function<void(Event)> post;
@@ -40,10 +44,14 @@ class ListenProbe {
     bool warned_of_silence = false;
   };
   void look_at(const Program& program, const Worker& worker, Watched& watched, Instant now);
+  void look_at_other_servers(const Worker& worker, Instant now);
+  std::optional<Instant> due(const Supervisor& supervisor, const Worker& worker) const;
+  void warn_of_descendant(const Worker& worker, Pid descendant, int port) const;
   void listens_by_itself(const Program& program, const Worker& worker, int port);
 
   Ears ears_;
   std::map<Incarnation, Watched> watched_;
+  std::map<Incarnation, Instant> otherwise_;  // when those are looked at that listen without TCP
 };
 
 }  // namespace ni::app

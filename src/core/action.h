@@ -18,11 +18,12 @@ namespace action {
 struct Spawn {
   Incarnation worker;
   ProgramId program;
-  SlotId slot;        // meaningless when parked
-  unsigned instance;  // NODE_APP_INSTANCE, NODEINIT_SLOT
-  unsigned slots;     // NODEINIT_SLOTS
-  bool alone;         // the first of its program: whether it is a server is not known yet
-  bool parked;        // a spare: its questions for sockets are not answered until Promote
+  SlotId slot;         // meaningless when parked
+  unsigned instance;   // NODE_APP_INSTANCE, NODEINIT_SLOT
+  unsigned slots;      // NODEINIT_SLOTS
+  unsigned inspector;  // number of its inspector's port, counted from the program's
+  bool alone;          // the first of its program: whether it is a server is not known yet
+  bool parked;         // a spare: its questions for sockets are not answered until Promote
 };
 // A command of the container itself and not of a program, run once. It has an incarnation like a
 // worker, is answered by event::Spawned or event::SpawnFailed and ends in event::Exited.

@@ -41,9 +41,14 @@ struct Online {
 struct AskedForSocket {  // its first queryServer: it is a server
   Incarnation worker;
 };
-struct Listening {  // one server more; readiness counts TCP only
+struct Listening {  // one server more
   Incarnation worker;
   bool tcp;
+};
+// It listens on pipes or UDP ports alone, and has for a while: they count for its readiness, too.
+// (Not at once: tools listen on a pipe of their own before the server they start does.)
+struct ServesWithoutTcp {
+  Incarnation worker;
 };
 struct ServerClosed {  // one server fewer
   Incarnation worker;
@@ -114,9 +119,10 @@ struct NobodyLeft {};
 
 using Event =
     std::variant<event::Spawned, event::SpawnFailed, event::Online, event::AskedForSocket,
-                 event::Listening, event::ServerClosed, event::SaidReady, event::Leaving,
-                 event::ChannelClosed, event::Unresponsive, event::OverMemory, event::Exited,
-                 event::ForwardSignal, event::DeadlineReached, event::TargetChanged, event::ScaleBy,
-                 event::ReloadAsked, event::RestartAsked, event::StopAsked, event::NobodyLeft>;
+                 event::Listening, event::ServesWithoutTcp, event::ServerClosed, event::SaidReady,
+                 event::Leaving, event::ChannelClosed, event::Unresponsive, event::OverMemory,
+                 event::Exited, event::ForwardSignal, event::DeadlineReached, event::TargetChanged,
+                 event::ScaleBy, event::ReloadAsked, event::RestartAsked, event::StopAsked,
+                 event::NobodyLeft>;
 
 }  // namespace ni

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "core/node_command.h"
 
 namespace ni {
 namespace {
@@ -66,32 +67,6 @@ std::string option_name(std::string_view word) {
 
 bool is_heap_option(std::string_view word) {
   return std::ranges::find(kHeapOptions, option_name(word)) != kHeapOptions.end();
-}
-
-// Words of NODE_OPTIONS: cut at blanks, "…" keeps blanks, \ escapes inside quotes.
-// node src/node_options.cc ParseNodeOptionsEnvVar, Node 22.
-std::vector<std::string> node_options_words(std::string_view value) {
-  std::vector<std::string> words;
-  bool quoted = false;
-  bool at_start = true;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    char c = value[i];
-    if (c == '\\' && quoted && i + 1 < value.size()) {
-      c = value[++i];
-    } else if (c == ' ' && !quoted) {
-      at_start = true;
-      continue;
-    } else if (c == '"') {
-      quoted = !quoted;
-      continue;
-    }
-    if (at_start) {
-      words.emplace_back();
-      at_start = false;
-    }
-    words.back().push_back(c);
-  }
-  return words;
 }
 
 }  // namespace

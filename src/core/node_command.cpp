@@ -150,4 +150,28 @@ NodeCommand parse_node_command(std::span<const std::string> argv) {
   return command;
 }
 
+std::vector<std::string> node_options_words(std::string_view value) {
+  std::vector<std::string> words;
+  bool quoted = false;
+  bool at_start = true;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    char c = value[i];
+    if (c == '\\' && quoted && i + 1 < value.size()) {
+      c = value[++i];
+    } else if (c == ' ' && !quoted) {
+      at_start = true;
+      continue;
+    } else if (c == '"') {
+      quoted = !quoted;
+      continue;
+    }
+    if (at_start) {
+      words.emplace_back();
+      at_start = false;
+    }
+    words.back().push_back(c);
+  }
+  return words;
+}
+
 }  // namespace ni

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ni {
 
@@ -31,5 +32,9 @@ struct NodeCommand {
 
 // argv[0] is node.
 NodeCommand parse_node_command(std::span<const std::string> argv);
+
+// Words of NODE_OPTIONS: cut at blanks, "…" keeps blanks, \ escapes inside quotes.
+// node src/node_options.cc ParseNodeOptionsEnvVar, Node 22.
+std::vector<std::string> node_options_words(std::string_view value);
 
 }  // namespace ni

@@ -158,7 +158,9 @@ constexpr Setting kSettings[] = {
      "accept), round-robin (nodeinit accepts and hands over), client-ip (sticky)",
      read<&P::balance>, show<&P::balance>},
     {"ready", word, program, "listen", "listen|message|online", "listen, message or online",
-     "a worker is ready at its first TCP listen, at process.send('ready'), or once it runs",
+     "a worker is ready at its first TCP listen (without one: half a second after its last listen "
+     "on "
+     "a Unix socket or UDP port), at process.send('ready'), or once it runs",
      read<&P::ready>, show<&P::ready>},
     {"ready_timeout", word, program, "60s", "TIME", kTimeAboveZero,
      "not ready by then: that worker failed", read_positive<&P::ready_timeout>,

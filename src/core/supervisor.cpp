@@ -195,7 +195,12 @@ void Supervisor::handle(const event::AskedForSocket& event, Turn turn) {
 
 void Supervisor::handle(const event::Listening& event, Turn turn) {
   Worker* worker = find(event.worker);
-  if (worker == nullptr || !event.tcp) {
+  if (worker == nullptr) {
+    return;
+  }
+  if (!event.tcp) {
+    ++worker->other_servers;
+    worker->listens_otherwise_since = turn.now;
     return;
   }
   ++worker->tcp_servers;
@@ -204,12 +209,29 @@ void Supervisor::handle(const event::Listening& event, Turn turn) {
   }
 }
 
-void Supervisor::handle(const event::ServerClosed& event, Turn turn) {
+void Supervisor::handle(const event::ServesWithoutTcp& event, Turn turn) {
   Worker* worker = find(event.worker);
-  if (worker == nullptr || !event.tcp || worker->tcp_servers == 0) {
+  if (worker == nullptr || worker->other_servers == 0 ||
+      program_of(*worker).config.ready != Readiness::listen) {
     return;
   }
-  if (--worker->tcp_servers == 0 && worker->state == WorkerState::ready && worker->counts_servers) {
+  worker->counts_others = true;
+  input(*worker, WorkerInput::ready, turn);
+}
+
+void Supervisor::handle(const event::ServerClosed& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  if (worker == nullptr) {
+    return;
+  }
+  unsigned& count = event.tcp ? worker->tcp_servers : worker->other_servers;
+  if (count == 0) {
+    return;
+  }
+  --count;
+  const bool counted = event.tcp || worker->counts_others;
+  if (counted && worker->servers() == 0 && worker->state == WorkerState::ready &&
+      worker->counts_servers) {
     report(LogLevel::warn, "worker_not_serving",
            "closed its last server: it gets no more connections", worker, turn);
   }

@@ -81,6 +81,7 @@ class Supervisor {
   void handle(const event::Online& event, Turn turn);
   void handle(const event::AskedForSocket& event, Turn turn);
   void handle(const event::Listening& event, Turn turn);
+  void handle(const event::ServesWithoutTcp& event, Turn turn);
   void handle(const event::ServerClosed& event, Turn turn);
   void handle(const event::SaidReady& event, Turn turn);
   void handle(const event::Leaving& event, Turn turn);
@@ -100,6 +101,7 @@ class Supervisor {
   // supervisor_workers.cpp: the life of a worker and its slot
   void spawn(Program& program, Slot& slot, Turn turn);
   Worker& make_worker(Program& program, Turn turn);
+  unsigned take_inspector(const Program& program, Worker& worker);
   unsigned lowest_free_instance(const Program& program) const;
   static void occupy(Slot& slot, Incarnation worker);
   void fill_vacancies(Program& program, Turn turn);

@@ -39,6 +39,7 @@ void Supervisor::fill_spares(Program& program, Turn turn) {
                                      .slot = {},
                                      .instance = instance,
                                      .slots = program.target,
+                                     .inspector = take_inspector(program, worker),
                                      .alone = false,
                                      .parked = true});
   }

@@ -71,6 +71,21 @@ unsigned Supervisor::lowest_free_instance(const Program& program) const {
   return static_cast<unsigned>(std::ranges::find(taken, false) - taken.begin());
 }
 
+// Its instance's; while that still belongs to its predecessor, the first free one behind all slots.
+unsigned Supervisor::take_inspector(const Program& program, Worker& worker) {
+  const auto is_taken = [&](unsigned number) {
+    return std::ranges::any_of(workers_, [&](const auto& entry) {
+      return entry.second.program == program.id && entry.second.inspector == number;
+    });
+  };
+  unsigned number = worker.instance;
+  for (unsigned other = program.target + program.config.spares; is_taken(number); ++other) {
+    number = other;
+  }
+  worker.inspector = number;
+  return number;
+}
+
 // A new worker for the slot: its first, or the successor of its current one.
 void Supervisor::spawn(Program& program, Slot& slot, Turn turn) {
   const Worker* predecessor = slot.current ? find(*slot.current) : nullptr;
@@ -92,6 +107,7 @@ void Supervisor::spawn(Program& program, Slot& slot, Turn turn) {
                                    .slot = slot.id,
                                    .instance = instance,
                                    .slots = program.target,
+                                   .inspector = take_inspector(program, worker),
                                    .alone = program.stage == Program::Stage::probing,
                                    .parked = false});
 }

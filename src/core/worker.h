@@ -73,7 +73,8 @@ struct Worker {
   ProgramId program;
   SlotId slot;            // meaningless while `spare`
   unsigned instance = 0;  // NODE_APP_INSTANCE: the lowest number free when it was spawned
-  bool spare = false;     // parked, or ended before it was promoted: it has no slot
+  std::optional<unsigned> inspector;  // number of its inspector's port: the instance, unless taken
+  bool spare = false;                 // parked, or ended before it was promoted: it has no slot
   WorkerState state = WorkerState::starting;
   std::optional<Pid> pid;  // from Spawned on
   Instant spawned_at;
@@ -89,12 +90,17 @@ struct Worker {
   bool lacked = false;       // it could not be started for want of something that may come back
   bool stable = false;       // has been ready for kMinimumUptime
   unsigned tcp_servers = 0;
+  unsigned other_servers = 0;                      // pipes, UDP
+  bool counts_others = false;                      // it has no other kind
+  std::optional<Instant> listens_otherwise_since;  // the latest of them
   bool counts_servers =
       false;  // READY=listen: without a server it is not ready, whatever its state
 
+  // That its clients reach it by.
+  unsigned servers() const { return tcp_servers + (counts_others ? other_servers : 0); }
   // It can take connections now: one that has closed its last server while running cannot.
   bool is_ready() const {
-    return state == WorkerState::ready && (!counts_servers || tcp_servers > 0);
+    return state == WorkerState::ready && (!counts_servers || servers() > 0);
   }
   // On its way to be ready, or ready: it holds its slot.
   bool is_rising() const { return state <= WorkerState::ready; }

@@ -49,8 +49,11 @@ void disturb(World& world) {
       return world.tell(event::ServerClosed{world.some_worker(), true});
     case 10:
       return world.tell(event::ChannelClosed{world.some_worker()});
-    default:
-      return world.tell(event::Listening{world.some_worker(), random.chance(2)});
+    default: {
+      const event::Listening listening{world.some_worker(), random.chance(2)};
+      world.tell(listening);
+      if (!listening.tcp) world.tell(event::ServesWithoutTcp{listening.worker});
+    }
   }
 }
 

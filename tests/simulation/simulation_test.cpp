@@ -64,6 +64,28 @@ TEST_CASE(
   require_lawful(world);
 }
 
+TEST_CASE("pipes and UDP ports make ready only when nothing else will be listened on") {
+  World world(1, {}, {web(1)}, {.never_listens = 1});
+  world.start();
+  world.run_for(1s);
+  const Incarnation worker = world.some_worker();
+  const auto ready = [&] { return world.supervisor().workers().at(worker).is_ready(); };
+  world.tell(event::AskedForSocket{worker});
+  world.tell(event::ServesWithoutTcp{worker});
+  CHECK_FALSE(ready());  // it listens on nothing
+  world.tell(event::Listening{worker, false});
+  world.run_for(1s);
+  CHECK_FALSE(ready());
+  world.tell(event::ServesWithoutTcp{worker});
+  CHECK(ready());
+  world.tell(event::Listening{worker, false});
+  world.tell(event::ServerClosed{worker, false});
+  CHECK(ready());
+  world.tell(event::ServerClosed{worker, false});
+  CHECK_FALSE(ready());
+  require_lawful(world);
+}
+
 TEST_CASE("a job may take as long as it wants, whatever the ready timeout") {
   World world(1, {}, {web(4)}, {.never_listens = 1});
   world.start();
