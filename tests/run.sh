@@ -51,7 +51,7 @@ done
 
 mapfile -t packages < <(sed '/^#/d' docker/build-packages)
 packages+=(
-  ca-certificates git # npm downloads; the lints ask git which files are ours
+  ca-certificates git openssl # npm downloads; the lints ask git which files are ours; certificates of the tests
   ccache catch2
   clang clang-format clang-tidy # formatting and tidy; clang's headers also serve libFuzzer
   python3 python3-pytest python3-pytest-timeout

@@ -1,9 +1,12 @@
-// steady_load.js PORT RATE SECONDS: sends RATE requests a second on a schedule, however long the answers take, and
-// prints {"p50_ms", "p99_ms", "failed"}: times from the moment a request was due to the end of its answer.
+// steady_load.js PORT RATE SECONDS [close [PATH]]: sends RATE requests a second on a schedule, however long the answers take, and
+// prints {"p50_ms", "p90_ms", "p95_ms", "p99_ms", "failed"}: times from the moment a request was due to the end of its
+// answer. With `close` each request has a connection of its own.
 'use strict';
 const http = require('http');
 const [port, rate, seconds] = process.argv.slice(2).map(Number);
-const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+const keepAlive = process.argv[5] !== 'close';
+const path = process.argv[6] || '/';
+const agent = new http.Agent({ keepAlive, maxSockets: keepAlive ? 64 : Infinity });
 const times = [];
 const total = Math.round(rate * seconds);
 const begin = performance.now() + 50;
@@ -19,7 +22,7 @@ function ended(due, ok) {
 
 function send(due) {
   open++;
-  http.get({ port, agent }, (answer) => {
+  http.get({ port, agent, path }, (answer) => {
     answer.resume();
     answer.on('end', () => ended(due, answer.statusCode === 200));
   }).on('error', () => ended(due, false));
@@ -33,7 +36,7 @@ function tick() {
 function report() {
   times.sort((a, b) => a - b);
   const at = (part) => times[Math.min(times.length - 1, Math.floor(times.length * part))];
-  console.log(JSON.stringify({ p50_ms: at(0.5), p99_ms: at(0.99), failed }));
+  console.log(JSON.stringify({ p50_ms: at(0.5), p90_ms: at(0.9), p95_ms: at(0.95), p99_ms: at(0.99), failed }));
   agent.destroy();
 }
 

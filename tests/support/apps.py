@@ -4,6 +4,7 @@
     App.script                         absolute path of server.js
     App.folder
     packages() -> Path                 the folder that holds node_modules (installed once per lock file)
+    packages(folder)                   the same for another folder with a package.json and package-lock.json
     NAMES                              every application
 
 Each application listens on $PORT (and $HOST if set) and answers
@@ -33,9 +34,10 @@ class App:
         return str(self.folder / "server.js")
 
 
-def packages() -> Path:
-    lock = (_HERE / "package-lock.json").read_bytes()
-    return cache.once("apps/" + hashlib.sha256(lock).hexdigest()[:16], _install)
+def packages(folder=_HERE) -> Path:
+    lock = (folder / "package-lock.json").read_bytes()
+    name = "apps/" + hashlib.sha256(lock).hexdigest()[:16]
+    return cache.once(name, lambda target: _install(folder, target))
 
 
 def make(folder, name: str) -> App:
@@ -48,9 +50,9 @@ def make(folder, name: str) -> App:
     return App(folder)
 
 
-def _install(target):
+def _install(folder, target):
     for file in ("package.json", "package-lock.json"):
-        shutil.copy(_HERE / file, target / file)
+        shutil.copy(folder / file, target / file)
     subprocess.run(
         ["npm", "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"],
         cwd=target, check=True, timeout=600, stdin=subprocess.DEVNULL,

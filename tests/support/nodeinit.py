@@ -99,7 +99,7 @@ def start(command, options=(), env=None, cwd=None, namespaces=(), group=None, us
         # unshare(1) is what we started, PID 1 its only child (after setpriv and the like have replaced themselves).
         words = _text(f"/proc/{started}/task/{started}/children").split()
         # Until exec of nodeinit itself, signals would reach the wrapper.
-        return int(words[0]) if words and _name(int(words[0])) == os.path.basename(program)[:15] else None
+        return int(words[0]) if words and _runs(int(words[0]), program) else None
 
     def ctl(pid):
         enter = ["nsenter", "-t", str(pid), "-p", "-n", "-m"] if pid1 or namespaces else []
@@ -308,6 +308,14 @@ def _text(path) -> str:
 # At most 15 bytes, proc(5).
 def _name(pid) -> str:
     return _text(f"/proc/{pid}/comm").strip()
+
+
+# Some name themselves otherwise: the main thread of Node 24 is MainThread.
+def _runs(pid, program) -> bool:
+    try:
+        return _name(pid) == os.path.basename(program)[:15] or os.path.samefile(f"/proc/{pid}/exe", program)
+    except OSError:
+        return False
 
 
 def _namespace_of(pid):

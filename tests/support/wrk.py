@@ -3,11 +3,14 @@
     run(port, seconds=5, connections=64, path="/", keep_alive=True) -> Report
     start(...) -> Running; Running.wait() -> Report          the same, while the test does something else
     Report.requests, .rate, .errors                          errors: dict of connect, read, write, timeout, status
+    Report.latency                                           {50: ms, 75: ms, 90: ms, 99: ms}
 """
 
 import re
 import subprocess
 from dataclasses import dataclass
+
+_MS = {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}
 
 
 @dataclass
@@ -16,6 +19,7 @@ class Report:
     rate: float
     errors: dict
     text: str
+    latency: dict
 
     @property
     def failed(self) -> int:
@@ -61,4 +65,6 @@ def _parse(text) -> Report:
     errors = dict(zip(("connect", "read", "write", "timeout"), map(int, socket_errors.groups()))) if socket_errors else {}
     status = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     errors["status"] = int(status[1]) if status else 0
-    return Report(int(requests[1]), float(rate[1]), errors, text)
+    latency = {int(part): float(time) * _MS[unit]
+               for part, time, unit in re.findall(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s|m)$", text, re.MULTILINE)}  # fmt: skip
+    return Report(int(requests[1]), float(rate[1]), errors, text, latency)

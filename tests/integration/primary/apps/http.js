@@ -1,0 +1,2 @@
+'use strict';
+require('http').createServer(require('./work').handler).listen(process.env.PORT);

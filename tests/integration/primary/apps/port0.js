@@ -1,0 +1,3 @@
+'use strict';
+const server = require('http').createServer(require('./work').handler);
+server.listen(0, () => console.log(`port ${server.address().port}`));
