@@ -3,7 +3,8 @@
 namespace ni {
 namespace {
 
-std::string quoted(std::string_view text) {
+// Not named quoted: std::quoted of <iomanip> would be found for a std::string as well (g++ 14).
+std::string toml_string(std::string_view text) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string result = "\"";
   for (const char c : text) {
@@ -21,21 +22,21 @@ std::string quoted(std::string_view text) {
 
 void print_program(std::string& text, const WrittenProgram& program) {
   if (!program.name.empty()) {
-    text += "name = " + quoted(program.name) + "\n";
+    text += "name = " + toml_string(program.name) + "\n";
   }
   std::string words;
   for (const std::string& word : program.command) {
-    words += (words.empty() ? "" : ", ") + quoted(word);
+    words += (words.empty() ? "" : ", ") + toml_string(word);
   }
   if (!program.command.empty()) {
     text += "command = [" + words + "]\n";
   }
   for (const Written& written : program.settings) {
-    text += std::string(written.setting->key) + " = " + quoted(written.text) + "\n";
+    text += std::string(written.setting->key) + " = " + toml_string(written.text) + "\n";
   }
   std::string variables;
   for (const auto& [name, value] : program.environment) {
-    variables += (variables.empty() ? "" : ", ") + quoted(name) + " = " + quoted(value);
+    variables += (variables.empty() ? "" : ", ") + toml_string(name) + " = " + toml_string(value);
   }
   if (!variables.empty()) {
     text += "env = { " + variables + " }\n";

@@ -113,7 +113,8 @@ bool read_names(std::string_view text, Config& container, ProgramConfig& program
   }
   for (const std::string_view piece : split(text, ',')) {
     const std::string_view name = trim(piece);
-    if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string_view::npos) {
+    // The program's arguments and environment cannot hold a NUL, the file can.
+    if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos) {
       return false;
     }
     names.emplace_back(name);

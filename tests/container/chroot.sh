@@ -14,7 +14,6 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 cache=${NODEINIT_TEST_CACHE:-/var/cache/nodeinit-tests}/chroot
 mkdir -p "$cache"
-base=$cache/$suite-$target.tar
 
 mapfile -t packages < <(sed '/^#/d' "$top/docker/build-packages")
 case $target in
@@ -28,7 +27,10 @@ case $target in
 esac
 packages+=(ca-certificates python3 binutils git catch2)
 
+# Another list of packages is another base; the one of the list before is not kept.
+base=$cache/$suite-$target-$(printf '%s\n' "${packages[@]}" | sha256sum | cut -c1-12).tar
 if [ ! -e "$base" ]; then
+  rm -f "$cache/$suite-$target"*.tar
   echo "== making a Debian $suite with ${packages[*]}"
   mmdebstrap --quiet --variant=minbase "${architectures[@]}" --include="$(IFS=,; echo "${packages[*]}")" \
     "$suite" "$base.new.tar" </dev/null # .tar is how it knows that an archive is wanted
@@ -46,6 +48,7 @@ tar -C "$root" -xf "$base" --exclude=./dev
 mkdir -p "$root/dev" "$root/src"
 mknod -m 666 "$root/dev/null" c 1 3
 mknod -m 666 "$root/dev/zero" c 1 5
+mknod -m 666 "$root/dev/full" c 1 7
 mknod -m 666 "$root/dev/urandom" c 1 9
 ln -s /proc/self/fd "$root/dev/fd"
 mount -t proc proc "$root/proc"
