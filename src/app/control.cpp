@@ -41,9 +41,19 @@ const SlotStatus* find_slot(const ProgramStatus& program, unsigned slot) {
 
 }  // namespace
 
-std::string control_address(const std::string& setting) {
-  return setting == "auto" ? "@nodeinit/" + std::to_string(sys::pid_namespace().value_or(0))
-                           : setting;
+std::string control_address(const std::string& setting, bool is_pid_1) {
+  if (setting != "auto") return setting;
+  std::string address = "@nodeinit/" + std::to_string(sys::pid_namespace().value_or(0));
+  if (!is_pid_1) address += "/" + std::to_string(sys::mount_namespace().value_or(0));
+  return address;
+}
+
+std::vector<std::string> control_addresses(const std::string& setting) {
+  std::vector<std::string> found{control_address(setting, false)};
+  if (std::string other = control_address(setting, true); other != found.front()) {
+    found.push_back(std::move(other));
+  }
+  return found;
 }
 
 Result<std::unique_ptr<Control>> Control::open(uv_loop_t* loop, const std::string& address,

@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/environment.h"
 #include "core/event.h"
@@ -22,9 +23,14 @@
 
 namespace ni::app {
 
-// What the setting `control` means here: "auto" is "@nodeinit/" and the number of the PID namespace
-// (without /proc: "@nodeinit/0"; then host networking allows for one nodeinit only).
-std::string control_address(const std::string& setting);
+// Where PID 1 listens, as the setting `control` says: "auto" is "@nodeinit/" and the number of the
+// PID namespace (without /proc: "@nodeinit/0"; then host networking allows for one nodeinit only).
+// Who is not PID 1 shares that namespace with other containers, which may have a nodeinit of their
+// own (a pod with shareProcessNamespace): the number of the mount namespace is added.
+std::string control_address(const std::string& setting, bool is_pid_1);
+
+// Where `nodeinit ctl` looks, best first: a nodeinit of this container, then the namespace's PID 1.
+std::vector<std::string> control_addresses(const std::string& setting);
 
 class Control {
  public:

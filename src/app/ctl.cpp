@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "app/control.h"
 #include "app/ctl_view.h"
@@ -395,10 +397,13 @@ int run_ctl(std::span<const std::string> words, const std::string& configured) {
   if (setting.empty()) {
     return complain("the control socket is off (setting control)");
   }
-  const std::string address = control_address(setting);
-  auto connection = connect(address);
+  const std::vector<std::string> addresses = control_addresses(setting);
+  auto connection = connect(addresses.front());
+  if (!connection && connection.error().code == ECONNREFUSED && addresses.size() > 1) {
+    connection = connect(addresses.back());
+  }
   if (!connection) {
-    return complain(why_not(connection.error(), address));
+    return complain(why_not(connection.error(), addresses.back()));
   }
   if (command->show == Show::top) {
     return show_top(*connection);

@@ -1,5 +1,7 @@
 // What the runtime tells of itself: for `nodeinit ctl` and whoever else asks.
 
+#include <unistd.h>
+
 #include "app/container_files.h"
 #include "app/runtime.h"
 #include "sys/clock.h"
@@ -45,7 +47,7 @@ void Runtime::open_control() {
     return;
   }
   auto control = Control::open(
-      loop_, control_address(*config_.control),
+      loop_, control_address(*config_.control, ::getpid() == 1),
       {.status = [this] { return status(); },
        .post = [this](Event event) { post(std::move(event)); },
        .reload = [this] { return reload("nodeinit ctl"); },

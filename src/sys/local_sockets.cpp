@@ -25,6 +25,14 @@ Result<SocketAddress> address_of(const std::string& text) {
   return *address;
 }
 
+std::optional<std::uint64_t> inode_of(const char* path) {
+  struct ::stat status {};
+  if (::stat(path, &status) != 0) {
+    return std::nullopt;
+  }
+  return status.st_ino;
+}
+
 }  // namespace
 
 Result<Peer> peer_of(int fd) {
@@ -41,11 +49,11 @@ std::uint32_t effective_user() {
 }
 
 std::optional<std::uint64_t> pid_namespace() {
-  struct ::stat status {};
-  if (::stat("/proc/self/ns/pid", &status) != 0) {
-    return std::nullopt;
-  }
-  return status.st_ino;
+  return inode_of("/proc/self/ns/pid");
+}
+
+std::optional<std::uint64_t> mount_namespace() {
+  return inode_of("/proc/self/ns/mnt");
 }
 
 Result<UniqueFd> listen_local(const std::string& text) {

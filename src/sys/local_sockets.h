@@ -22,8 +22,10 @@ Result<Peer> peer_of(int fd);
 
 std::uint32_t effective_user();
 
-// The inode of our PID namespace, pid_namespaces(7); nullopt without /proc.
+// The inode of our PID namespace, pid_namespaces(7), and of our mount namespace; nullopt without
+// /proc.
 std::optional<std::uint64_t> pid_namespace();
+std::optional<std::uint64_t> mount_namespace();
 
 // Listens on an absolute path (mode 0600, a socket that nobody listens on any more is replaced) or
 // on "@name", an abstract name. Errors: as bind(2); EADDRINUSE when somebody listens there.
