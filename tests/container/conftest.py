@@ -1,16 +1,27 @@
-"""An image with node, its libraries and nodeinit, in each engine that is installed."""
+"""An image with node, its libraries and nodeinit, in each engine that is installed.
 
+A test marked `shows("what a reader wants to know")` is a row of the README's table of engines: what came of it in each
+engine is noted (table.py), when the environment variable NODEINIT_ENGINE_RESULTS names a file.
+"""
+
+import os
 import shutil
 import subprocess
 
 import pytest
-from container.engines import ENGINES
+from container import table
+from container.cri_engine import Cri
+from container.engines import Docker, Podman
+from container.runc_engine import Runc
 from support import apps, node, runc
 
 IMAGE = "localhost/nodeinit-test:1"
 # As a platform runs what it does not trust.
 HARDENED = ("--read-only", "--tmpfs", "/tmp:rw,noexec,nosuid,size=16m", "--cap-drop=all",
             "--security-opt=no-new-privileges", "--user", "10001:10001")  # fmt: skip
+ENGINES = {"runc": Runc, "podman": Podman, "docker": Docker, "containerd": Cri}
+# The short form has one that starts containers itself and one that people type.
+_LONG = ("docker", "containerd")
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +39,7 @@ def root_archive(tmp_path_factory):
     for script, text in SCRIPTS.items():
         (root / "app" / script).write_text(text)
     (root / "tmp").chmod(0o1777)
+    assert not [*root.rglob("sh"), *root.rglob("busybox")], "as from scratch"
     archive = folder / "root.tar"
     subprocess.run(["tar", "-C", root, "--owner=0", "--group=0", "-cf", archive, "."], check=True)
     shutil.rmtree(root)
@@ -35,14 +47,33 @@ def root_archive(tmp_path_factory):
     archive.unlink()
 
 
-@pytest.fixture(scope="session", params=list(ENGINES))
+@pytest.fixture(scope="session", params=[
+    pytest.param(name, marks=[pytest.mark.long] if name in _LONG else []) for name in ENGINES])  # fmt: skip
 def engine(request, root_archive, tmp_path_factory):
     kind = ENGINES[request.param]
     if not kind.available():
         pytest.skip(f"{request.param} is not installed")
     with kind(tmp_path_factory.mktemp(request.param)) as started:
         started.load(root_archive, IMAGE, ['ENTRYPOINT ["/sbin/nodeinit"]', "ENV PATH=/usr/bin:/sbin", "WORKDIR /app"])
+        table.note_version(started)
         yield started
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    marker = item.get_closest_marker("shows")
+    # The call tells; the setup too, where it ends the test (skipped, or broken).
+    if marker and (report.when == "call" or report.outcome != "passed"):
+        parameters = getattr(item, "callspec", None)
+        name = marker.kwargs.get("engine") or (parameters and parameters.params.get("engine"))
+        table.note(marker.args[0], name, report.outcome)
+
+
+def pytest_sessionfinish():
+    if os.environ.get("NODEINIT_ENGINE_RESULTS"):
+        table.write_results(os.environ["NODEINIT_ENGINE_RESULTS"])
 
 
 SCRIPTS = {
@@ -53,9 +84,19 @@ SCRIPTS = {
     # Leaves grandchildren without a parent, again and again, beside a service.
     "orphans.js": """
 const { spawn } = require('child_process');
-const leave = `require('child_process').spawn(process.execPath, ['-e', ''], { detached: true, stdio: 'ignore' });`;
-setInterval(() => spawn(process.execPath, ['-e', leave], { stdio: 'ignore' }), 200);
+const orphan = `setTimeout(() => {}, 200)`;
+const leave = `require('child_process').spawn(process.execPath, ['-e', '${orphan}'],
+    { detached: true, stdio: 'ignore' }).unref()`;
+setInterval(() => spawn(process.execPath, ['-e', leave], { stdio: 'ignore' }), 700);
 require('http').createServer((q, r) => r.end('ok')).listen(Number(process.env.PORT));
+""",
+    # Is not ready from one SIGUSR2 to the next.
+    "moody.js": """
+const server = require('http').createServer((q, r) => r.end('ok'));
+const listen = () => server.listen(Number(process.env.PORT));
+process.on('SIGUSR2', () => server.listening ? server.close() : listen());
+setInterval(() => {}, 1e9);
+listen();
 """,
     "package.json": '{"name": "app", "scripts": {"start": "node http/server.js"}}\n',
 }

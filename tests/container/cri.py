@@ -2,12 +2,13 @@
 
     Containerd(folder)                       context manager; .available()
     containerd.load(root_tar, name, env)     an image of one layer
-    containerd.pod(cpus, memory) -> Pod      sandbox in a pod cgroup of its own, as a kubelet makes it
-    Pod.start(image, command, args, env) -> Started
-    Started.execute(*command) -> Finished    an exec probe (ExecSync)
-    Started.resize(cpus, memory)             an in-place resize (UpdateContainerResources)
-    Started.stop(grace) -> (code, seconds)   StopContainer
-    Started.logs()
+    containerd.pod(cpus, memory, pid) -> Pod     sandbox in a pod cgroup of its own, as a kubelet makes it;
+                                                 pid: container, pod (shareProcessNamespace) or node (hostPID)
+    Pod.start(image, command, args, env, binds) -> Started
+    Started.execute(*command) -> Finished        an exec probe (ExecSync)
+    Started.resize(cpus, memory)                 an in-place resize (UpdateContainerResources)
+    Started.stop(grace) -> (code, seconds)       StopContainer
+    Started.logs(), .running(), .status, .pid, .wait()
 """
 
 import hashlib
@@ -23,7 +24,7 @@ import tarfile
 import time
 from pathlib import Path
 
-from container.engines import PATH, _remove_groups, _unmount_below
+from container.engines import PATH, remove_groups, unmount_below
 from support import nodeinit
 
 _PAUSE = "localhost/pause:1"
@@ -92,19 +93,19 @@ state = "{at}/state"
             self._daemon.wait()
         Path(self.socket).unlink(missing_ok=True)
         Path(self.socket + ".ttrpc").unlink(missing_ok=True)
-        _unmount_below(self.folder)
+        unmount_below(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
-        _remove_groups("kubepods-nodeinit")
+        remove_groups("kubepods-nodeinit")
 
-    def call(self, method, timeout=60, **fields):
+    # `deadline` is ours, in seconds; a field `timeout` belongs to the request.
+    def call(self, method, deadline=60, **fields):
         requests = {"StopPodSandbox": "PodSandboxRequest", "RemovePodSandbox": "PodSandboxRequest",
-                    "StartContainer": "ContainerRequest", "RemoveContainer": "ContainerRequest",
-                    "ContainerStatus": "ContainerRequest"}  # fmt: skip
+                    "StartContainer": "ContainerRequest", "RemoveContainer": "ContainerRequest"}  # fmt: skip
         answer = getattr(self.messages, f"{method}Response", self.messages.Empty)
         request = getattr(self.messages, requests.get(method, f"{method}Request"))
         ask = self._channel.unary_unary(f"/runtime.v1.RuntimeService/{method}", request.SerializeToString,
                                         answer.FromString)  # fmt: skip
-        return ask(request(**fields), timeout=timeout)
+        return ask(request(**fields), timeout=deadline)
 
     def load(self, root_tar, name, env=(), entrypoint=("/sbin/nodeinit",)):
         archive = self.folder / "image.tar"
@@ -113,8 +114,8 @@ state = "{at}/state"
                        capture_output=True, timeout=120)  # fmt: skip
         archive.unlink()
 
-    def pod(self, cpus, memory) -> "Pod":
-        pod = Pod(self, f"pod{os.getpid()}-{time.monotonic_ns()}", cpus, memory)
+    def pod(self, cpus=None, memory=None, pid="container") -> "Pod":
+        pod = Pod(self, f"pod{os.getpid()}-{time.monotonic_ns()}", cpus, memory, pid)
         self._pods.append(pod)
         return pod
 
@@ -139,15 +140,14 @@ state = "{at}/state"
 
 
 class Pod:
-    def __init__(self, containerd, uid, cpus, memory):
+    def __init__(self, containerd, uid, cpus, memory, pid):
         self._cri, self._limits = containerd, (cpus, memory)
+        self._namespaces = {"network": 2, "pid": {"pod": 0, "container": 1, "node": 2}[pid], "ipc": 0}
         self._parent = f"/kubepods-nodeinit/burstable/{uid}"
         # The kubelet makes the pod's group itself, with the sum of the limits of its containers.
-        for controller, file, value in (("cpu", "cpu.cfs_quota_us", round(cpus * 100_000)),
-                                        ("memory", "memory.limit_in_bytes", memory)):  # fmt: skip
-            group = _CGROUPS / controller / self._parent[1:]
-            group.mkdir(parents=True)
-            (group / file).write_text(str(value))
+        for controller in ("cpu", "memory"):
+            (_CGROUPS / controller / self._parent[1:]).mkdir(parents=True)
+        self.limit(cpus, memory)
         self._logs = containerd.folder / f"logs-{uid}"
         self._logs.mkdir()
         self._config = {
@@ -158,9 +158,13 @@ class Pod:
         }  # fmt: skip
         self._sandbox = containerd.call("RunPodSandbox", config=self._config).pod_sandbox_id
 
-    _namespaces = {"network": 2, "pid": 1, "ipc": 0}  # NODE, CONTAINER, POD
+    def limit(self, cpus, memory):
+        for file, value in (("cpu/cpu.cfs_quota_us", cpus and _quota(cpus)), ("memory/memory.limit_in_bytes", memory)):
+            controller, name = file.split("/")
+            if value:
+                (_CGROUPS / controller / self._parent[1:] / name).write_text(str(value))
 
-    def start(self, image, command=(), args=(), env=None) -> "Started":
+    def start(self, image, command=(), args=(), env=None, binds=()) -> "Started":
         cpus, memory = self._limits
         tmp = self._logs / "emptydir"
         tmp.mkdir(exist_ok=True)
@@ -169,10 +173,11 @@ class Pod:
             "metadata": {"name": "web"}, "image": {"image": image}, "command": command, "args": args,
             "log_path": "web.log",
             "envs": [{"key": k, "value": str(v)} for k, v in (env or {}).items()],
-            "mounts": [{"container_path": "/tmp", "host_path": str(tmp)}],
+            "mounts": [{"container_path": "/tmp", "host_path": str(tmp)}] + [
+                {"container_path": inside, "host_path": outside, "readonly": True} for outside, inside in binds],
             "linux": {
-                "resources": {"cpu_period": 100_000, "cpu_quota": round(cpus * 100_000), "cpu_shares": 512,
-                              "memory_limit_in_bytes": memory, "oom_score_adj": 950},
+                "resources": {"cpu_period": 100_000, "cpu_quota": _quota(cpus), "cpu_shares": 512,
+                              "memory_limit_in_bytes": memory or 0, "oom_score_adj": 950},
                 "security_context": {
                     "namespace_options": self._namespaces, "run_as_user": {"value": 10001},
                     "run_as_group": {"value": 10001}, "readonly_rootfs": True, "no_new_privs": True,
@@ -181,7 +186,7 @@ class Pod:
         made = self._cri.call("CreateContainer", pod_sandbox_id=self._sandbox, config=config,
                               sandbox_config=self._config)  # fmt: skip
         self._cri.call("StartContainer", container_id=made.container_id)
-        return Started(self._cri, made.container_id, self._logs / "web.log", memory)
+        return Started(self, made.container_id, self._logs / "web.log")
 
     def remove(self):
         self._cri.call("StopPodSandbox", pod_sandbox_id=self._sandbox)
@@ -190,11 +195,11 @@ class Pod:
 
 
 class Started:
-    def __init__(self, containerd, identity, log, memory):
-        self._cri, self._id, self._log, self._memory = containerd, identity, log, memory
+    def __init__(self, pod, identity, log):
+        self._pod, self._cri, self._id, self._log = pod, pod._cri, identity, log
 
     def logs(self) -> str:
-        return self._log.read_text()
+        return self._log.read_text() if self._log.exists() else ""
 
     @property
     def status(self):
@@ -207,13 +212,25 @@ class Started:
         done = self._cri.call("ExecSync", container_id=self._id, cmd=command, timeout=timeout)
         return nodeinit.Finished(done.exit_code, done.stdout.decode(), done.stderr.decode())
 
-    def resize(self, cpus):
+    @property
+    def pid(self) -> int:
+        told = self._cri.call("ContainerStatus", container_id=self._id, verbose=True).info["info"]
+        return json.loads(told)["pid"]
+
+    # As a kubelet does: the pod's group first where limits grow, last where they shrink.
+    def resize(self, cpus=None, memory=None):
+        before = self._pod._limits
+        after = (cpus or before[0], memory or before[1])
+        self._pod.limit(*map(_larger, before, after))
         self._cri.call("UpdateContainerResources", container_id=self._id, linux={
-            "cpu_period": 100_000, "cpu_quota": round(cpus * 100_000), "memory_limit_in_bytes": self._memory})  # fmt: skip
+            "cpu_period": 100_000 if cpus else 0, "cpu_quota": _quota(cpus) if cpus else 0,
+            "memory_limit_in_bytes": memory or 0})  # fmt: skip
+        self._pod.limit(*after)
+        self._pod._limits = after
 
     def stop(self, grace):
         began = time.monotonic()
-        self._cri.call("StopContainer", container_id=self._id, timeout=grace)
+        self._cri.call("StopContainer", container_id=self._id, timeout=grace, deadline=grace + 60)
         return self.status.exit_code, time.monotonic() - began
 
     def wait(self, deadline=30) -> int:
@@ -221,12 +238,20 @@ class Started:
         return self.status.exit_code
 
 
+def _larger(one, other):
+    return max(one, other) if one and other else None
+
+
+def _quota(cpus) -> int:
+    return round(cpus * 100_000) if cpus else -1
+
+
 # A docker-archive of one layer: manifest.json, the configuration, the layer.
 def _write_image(archive, layer, name, env, entrypoint):
     config = json.dumps({
         "architecture": "amd64", "os": "linux",
         "config": {"Env": [f"{k}={v}" for k, v in dict(env).items()], "Entrypoint": list(entrypoint),
-                   "WorkingDir": "/app"},
+                   "WorkingDir": "/app", "User": "10001:10001"},
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
     }).encode()  # fmt: skip
     manifest = json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]).encode()

@@ -6,13 +6,16 @@
     engine.cli("ps", "-a") -> Finished
     engine.run(image, command, flags) -> Finished                   `run --rm`, until it ends
     engine.start(image, command, flags) -> Container                `run -d`
-    Container.logs(), .inspect(), .execute(...), .wait(), .stop(seconds), .update(flags), .remove(), .pid
+    engine.interactive(image, command, flags) -> words              `run -it`, to be started on a terminal
+    Container.logs(), .running, .execute(...), .wait(), .stop(seconds), .limit_cpus(N), .kill(SIG), .remove(), .pid
+    engine.version()
 
-Neither needs systemd, a bridge or the right to raise resource limits: containers use the host's network.
+runc_engine.py and cri_engine.py have the same face. None needs systemd, a bridge or the right to raise resource limits: containers use the host's network.
 """
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -42,7 +45,7 @@ class Engine:
         for container in list(self._containers):
             container.remove()
         self.down()
-        _unmount_below(self.folder)
+        unmount_below(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)  # hundreds of megabytes
 
     def up(self): ...
@@ -54,6 +57,9 @@ class Engine:
 
     def environment(self) -> dict:
         return {"PATH": PATH, "HOME": str(self.folder), "TMPDIR": str(self.folder)}
+
+    def version(self) -> str:
+        return re.search(r"\d+(\.\d+)+", self.cli("--version").out)[0]
 
     def cli(self, *words, check=True, timeout=TIME, stdin=subprocess.DEVNULL) -> nodeinit.Finished:
         # conmon writes a file "oom" into its working directory when the kernel has killed in the container.
@@ -85,6 +91,11 @@ class Engine:
         return container
 
 
+    def interactive(self, image, *command, flags=()):
+        words = [*self.base(), "run", "--rm", "-it", *self.run_flags, *flags, image, *command]
+        return [str(word) for word in words]
+
+
 class Container:
     def __init__(self, engine, identity):
         self.engine, self.identity = engine, identity
@@ -104,6 +115,10 @@ class Container:
     def pid(self) -> int:
         return self.state["Pid"]
 
+    @property
+    def running(self) -> bool:
+        return self.state["Status"] == "running"
+
     def execute(self, *command, check=False) -> nodeinit.Finished:
         return self.engine.cli("exec", self.identity, *command, check=check)
 
@@ -116,8 +131,8 @@ class Container:
         self.engine.cli("stop", "-t", seconds, self.identity)
         return self.state["ExitCode"], time.monotonic() - began
 
-    def update(self, *flags):
-        self.engine.cli("update", *flags, self.identity)
+    def limit_cpus(self, cpus):
+        self.engine.cli("update", "--cpus", cpus, self.identity)
 
     def kill(self, name):
         self.engine.cli("kill", "--signal", name, self.identity)
@@ -130,7 +145,6 @@ class Container:
 
 class Podman(Engine):
     name = "podman"
-    run_flags = ("--network", "host", "--no-healthcheck")
     remove_flags = ("-t", "0")
     build_flags = ("--format", "docker", "--isolation", "chroot")
 
@@ -156,7 +170,7 @@ class Podman(Engine):
     def down(self):
         self.cli("rm", "-af", "-t", "0", check=False)
         self.cli("rmi", "-af", check=False)
-        _remove_groups("libpod_parent")
+        remove_groups("libpod_parent")
 
 
 class Docker(Engine):
@@ -202,10 +216,10 @@ class Docker(Engine):
             self._daemon.kill()
             self._daemon.wait()
         Path(self._socket).unlink(missing_ok=True)
-        _remove_groups("docker")
+        remove_groups("docker")
 
 
-def _unmount_below(folder):
+def unmount_below(folder):
     with open("/proc/self/mountinfo") as mounts:
         points = [line.split()[4] for line in mounts]
     for point in reversed(points):
@@ -214,13 +228,10 @@ def _unmount_below(folder):
 
 
 # The groups that an engine leaves behind; those which are not empty are somebody else's.
-def _remove_groups(name):
+def remove_groups(name):
     for top in Path("/sys/fs/cgroup").glob(f"*/{name}"):
         for folder in [*sorted(top.rglob("*/"), reverse=True), top]:
             try:
                 folder.rmdir()
             except OSError:
                 pass
-
-
-ENGINES = {"podman": Podman, "docker": Docker}
