@@ -24,7 +24,8 @@ HEAD
 names=
 # Name of the library, Debian package that has its static archive or headers, licence of what is linked.
 while read -r name package license; do
-  package_version=$(dpkg-query -W -f '${Version}' "$package" 2>/dev/null) || continue
+  # Not in the list of what was built with: rather no bill than one that leaves something out.
+  package_version=$(dpkg-query -W -f '${Version}' "$package")
   source=$(dpkg-query -W -f '${source:Package}' "$package")
   names="$names $name"
   cat <<PACKAGE
@@ -42,6 +43,7 @@ http-parser libhttp-parser-dev MIT
 libyaml libyaml-dev MIT
 glibc libc6-dev LGPL-2.1-or-later
 libstdcxx libstdc++-$(g++ -dumpversion)-dev GPL-3.0-or-later WITH GCC-exception-3.1
+libgcc libgcc-$(g++ -dumpversion)-dev GPL-3.0-or-later WITH GCC-exception-3.1
 LIST
 
 echo '  ],'

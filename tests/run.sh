@@ -59,13 +59,13 @@ packages+=(
   wrk strace tini runc tmux prometheus
 )
 wanted fuzz && packages+=(libclang-rt-dev)
-wanted container && packages+=(podman conmon golang-github-containers-common)
+wanted container && packages+=(podman conmon golang-github-containers-common python3-yaml)
 # The virtual machine with a pure cgroup v2 tree (its kernel is downloaded by the test, not installed), and a browser for
 # the page at NODEINIT_HTTP.
 wanted integration && [ -n "$long" ] && packages+=(qemu-system-x86 busybox-static cpio chromium)
 # All the engines, and what speaks the kubelet's protocol to containerd: for the slow form.
-wanted container && [ -n "$long" ] && packages+=(docker.io containerd iptables buildah mmdebstrap protobuf-compiler
-  python3-protobuf python3-grpcio python3-yaml)
+wanted container && [ -n "$long" ] && packages+=(docker.io docker-compose containerd iptables buildah mmdebstrap protobuf-compiler
+  python3-protobuf python3-grpcio)
 
 install_packages() {
   local missing=() package

@@ -17,15 +17,16 @@ mkdir -p "$cache"
 
 mapfile -t packages < <(sed '/^#/d' "$top/docker/build-packages")
 case $target in
-  native) architectures=() ;;
+  native) architectures=() catch=catch2 ;;
   arm64)
     architectures=(--architectures="$(dpkg --print-architecture),arm64")
     mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sed 's/^lib.*-dev$/&:arm64/; s/^g++$/g++-aarch64-linux-gnu/')
     packages+=(qemu-user-static)
+    catch=catch2:arm64
     ;;
   *) echo "unknown target $target" >&2; exit 64 ;;
 esac
-packages+=(ca-certificates python3 binutils git catch2)
+packages+=(ca-certificates python3 binutils git "$catch")
 
 # Another list of packages is another base; the one of the list before is not kept.
 base=$cache/$suite-$target-$(printf '%s\n' "${packages[@]}" | sha256sum | cut -c1-12).tar
@@ -86,6 +87,7 @@ fi
 echo "== $suite, $target: the unit tests"
 # Without sanitizers: they do not run under qemu-user, and the sanitizers' own run is that of tests/run.sh. Static
 # for another processor: no loader of it is to be found here.
-inside "cmake -S . -B build-tests -G Ninja -DCMAKE_BUILD_TYPE=Debug ${options[*]} \
-  -DNODEINIT_STATIC=$([ "$target" = arm64 ] && echo ON || echo OFF) && cmake --build build-tests -j 2 &&
-  ctest --test-dir build-tests --output-on-failure -j 2 --timeout 300 -R '^(unit|simulation)'"
+[ "$target" = arm64 ] && options+=(-DCMAKE_EXE_LINKER_FLAGS=-static)
+inside "cmake -S . -B build-tests -G Ninja -DCMAKE_BUILD_TYPE=Debug ${options[*]} &&
+  cmake --build build-tests -j 2 &&
+  ctest --test-dir build-tests --output-on-failure -j 2 --timeout 900 -R '^(unit|simulation)'"

@@ -96,6 +96,7 @@ state = "{at}/state"
         unmount_below(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         remove_groups("kubepods-nodeinit")
+        remove_groups("k8s.io")  # of what ctr has run
 
     # `deadline` is ours, in seconds; a field `timeout` belongs to the request.
     def call(self, method, deadline=60, **fields):

@@ -2,7 +2,7 @@
 
     Podman(folder), Docker(folder)      context managers; .available() tells whether it is installed
     engine.load(tar, name)              an image from the tar archive of a root file system
-    engine.build(context, dockerfile, tag, arguments)
+    engine.build(context, dockerfile, tag, arguments, flags)
     engine.cli("ps", "-a") -> Finished
     engine.run(image, command, flags) -> Finished                   `run --rm`, until it ends
     engine.start(image, command, flags) -> Container                `run -d`
@@ -10,7 +10,8 @@
     Container.logs(), .running, .execute(...), .wait(), .stop(seconds), .limit_cpus(N), .kill(SIG), .remove(), .pid
     engine.version()
 
-runc_engine.py and cri_engine.py have the same face. None needs systemd, a bridge or the right to raise resource limits: containers use the host's network.
+runc_engine.py and cri_engine.py have the same face. None needs systemd, a bridge or the right to raise resource
+limits: containers use the host's network.
 """
 
 import json
@@ -71,9 +72,8 @@ class Engine:
     def load(self, tar, name, change=()):
         self.cli("import", *[w for c in change for w in ("--change", c)], tar, name)
 
-    def build(self, context, dockerfile, tag, arguments=None, target=None):
-        words = [w for k, v in (arguments or {}).items() for w in ("--build-arg", f"{k}={v}")]
-        words += ["--target", target] if target else []
+    def build(self, context, dockerfile, tag, arguments=None, flags=()):
+        words = [*flags, *[w for k, v in (arguments or {}).items() for w in ("--build-arg", f"{k}={v}")]]
         self.cli("build", "--network", "host", *self.build_flags, "-t", tag, "-f", dockerfile, *words, context,
                  timeout=1200)  # fmt: skip
 
@@ -180,6 +180,9 @@ class Docker(Engine):
     @staticmethod
     def available() -> bool:
         return os.geteuid() == 0 and bool(shutil.which("dockerd", path=PATH) and shutil.which("docker", path=PATH))
+
+    def version(self) -> str:  # the daemon's: the client may be of another
+        return self.cli("version", "--format", "{{.Server.Version}}").out.split("+")[0].strip()
 
     def base(self):
         return ["docker"]

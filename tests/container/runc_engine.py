@@ -25,7 +25,7 @@ class Runc(Engine):
         return os.geteuid() == 0 and bool(shutil.which("runc", path=PATH))
 
     def version(self) -> str:
-        return self.cli("--version").out.split()[2]
+        return self.cli("--version").out.split()[2].split("+")[0]
 
     def base(self):
         return ["runc", "--root", str(self.folder / "state")]
