@@ -53,7 +53,7 @@ def merged(results) -> dict:
 # The rows in the order in which the tests are written; none may be missing from the README.
 def rows() -> list:
     found = []
-    for file in ("test_engines.py", "test_live.py", "test_cri.py", "test_play.py", "test_builds.py"):
+    for file in ("test_engines.py", "test_live.py", "test_cri.py", "test_builds.py"):
         path = HERE / file
         for row in re.findall(r'\bshows\(\s*"([^"]+)"', path.read_text() if path.exists() else ""):
             found += [] if row in found else [row]
@@ -71,8 +71,8 @@ def text(result) -> str:
     return "\n".join(lines) + "\n"
 
 
-def table_in(readme: str) -> str:
-    return readme.partition(BEGIN)[2].partition(END)[0]
+def table_in() -> str:
+    return README.read_text().partition(BEGIN)[2].partition(END)[0]
 
 
 def main(words):
