@@ -71,6 +71,12 @@ def test_the_grace_of_a_pod_is_longer_than_nodeinits():
         assert grace < template["spec"]["terminationGracePeriodSeconds"], name
 
 
+def test_services_serve_on_while_their_endpoints_are_removed():
+    for name, doc, _, container in containers():
+        if doc["kind"] == "Deployment":
+            assert seconds(settings_of(container)["NODEINIT_STOP_DELAY"]) >= 3, name
+
+
 def test_pods_are_restricted_and_memory_is_guaranteed():
     for name, _, template, container in containers():
         pod, own = template["spec"]["securityContext"], container["securityContext"]
