@@ -32,6 +32,11 @@ python=/usr/bin/python3
 results=build-dev/results
 unit_limit=12m integration_limit=25m container_limit=12m tidy_limit=20m fuzz_limit=40m
 
+# Images are built several times, and the source in three fresh Debians, one of them under qemu-user.
+[ -z "$long" ] || container_limit=120m
+# What came of each row of the README's table of engines (tests/container/table.py writes it there).
+export NODEINIT_ENGINE_RESULTS=$PWD/$results/engines.json
+
 say() { printf '\n=== %s\n' "$*"; }
 
 wanted() {
@@ -136,7 +141,7 @@ say "building: dev (sanitizers) in build-dev/, release (static) in build/"
 build dev
 build release
 mkdir -p $results
-rm -f $results/*.xml
+rm -f $results/*.xml $results/engines.json
 ls -l build/nodeinit
 
 if wanted unit; then
