@@ -69,7 +69,7 @@ wanted container && packages+=(podman conmon golang-github-containers-common pyt
 # the page at NODEINIT_HTTP.
 wanted integration && [ -n "$long" ] && packages+=(qemu-system-x86 busybox-static cpio chromium)
 # All the engines, and what speaks the kubelet's protocol to containerd: for the slow form.
-wanted container && [ -n "$long" ] && packages+=(docker.io docker-compose containerd iptables buildah mmdebstrap protobuf-compiler
+wanted container && [ -n "$long" ] && packages+=(docker.io docker-compose slirp4netns containerd iptables buildah mmdebstrap protobuf-compiler
   python3-protobuf python3-grpcio)
 
 install_packages() {

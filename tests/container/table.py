@@ -53,7 +53,7 @@ def merged(results) -> dict:
 # The rows in the order in which the tests are written; none may be missing from the README.
 def rows() -> list:
     found = []
-    for file in ("test_engines.py", "test_live.py", "test_cri.py", "test_builds.py"):
+    for file in ("test_engines.py", "test_live.py", "test_cri.py", "test_play.py", "test_builds.py"):
         path = HERE / file
         for row in re.findall(r'\bshows\(\s*"([^"]+)"', path.read_text() if path.exists() else ""):
             found += [] if row in found else [row]

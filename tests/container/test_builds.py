@@ -1,18 +1,16 @@
-"""The images build from a Debian of our own, the same source gives the same bytes, a manifest runs."""
+"""The images build from a Debian of our own, and the same source gives the same bytes."""
 
-import functools
 import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
-import yaml
+from container import images
 from container.engines import PATH, Docker, Podman
-from support import cache, http, node, nodeinit
+from support import http, nodeinit
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(2400)]
 
@@ -22,8 +20,8 @@ EPOCH = 1_700_000_000
 NODEINIT_IMAGE, EXAMPLE_IMAGE = "localhost/nodeinit:test", "localhost/example:test"
 
 
-def shows(row, engine=None):
-    return pytest.mark.shows(row, engine=engine) if engine else pytest.mark.shows(row)
+def shows(row):
+    return pytest.mark.shows(row)
 
 
 @pytest.fixture(scope="module", params=["podman", "docker"])
@@ -33,45 +31,17 @@ def engine(request, tmp_path_factory):
         pytest.skip(f"{request.param} or mmdebstrap is not installed")
     with kind(tmp_path_factory.mktemp(request.param)) as started:
         # Debian 12 as it comes; and one with node and npm, in place of the official node image.
-        started.load(debian(), "localhost/debian:bookworm")
-        _load_node(started, tmp_path_factory.mktemp("node"))
+        started.load(images.debian(), "localhost/debian:bookworm")
+        images.load_node(started, tmp_path_factory.mktemp("node"))
         build_nodeinit(started, TOP, NODEINIT_IMAGE)
         started.build(TOP / "docker/example", TOP / "Dockerfile.example", EXAMPLE_IMAGE,
                       {"NODE_IMAGE": "localhost/node:22", "NODEINIT_IMAGE": NODEINIT_IMAGE})  # fmt: skip
         yield started
 
 
-def debian() -> Path:
-    base = cache.root() / "chroot" / "bookworm-bare.tar"
-    if not base.exists():
-        base.parent.mkdir(exist_ok=True)
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", "bookworm",
-                        f"{base}.new.tar"], check=True, env={"PATH": PATH})  # fmt: skip
-        Path(f"{base}.new.tar").rename(base)
-    return base
-
-
 def build_nodeinit(engine, source, tag, *flags):
     arguments = {"BASE": "localhost/debian:bookworm", "SOURCE_DATE_EPOCH": EPOCH}
     engine.build(source, source / "docker/Dockerfile", tag, arguments, flags=flags)
-
-
-# A Debian with one of the test's Node binaries, npm, and the certificates of this machine.
-def _load_node(engine, folder):
-    npm = Path(subprocess.run(["npm", "root", "-g"], capture_output=True, text=True, check=True).stdout.strip()) / "npm"
-    npm = npm if npm.exists() else Path("/usr/share/nodejs/npm")
-    shutil.copytree(npm, folder / "npm", symlinks=True)
-    shutil.copy(node.path(22), folder / "node")
-    shutil.copy("/etc/ssl/certs/ca-certificates.crt", folder / "ca.crt")
-    (folder / "Dockerfile").write_text(
-        "FROM localhost/debian:bookworm\n"
-        "COPY node /usr/local/bin/node\nCOPY npm /usr/local/lib/node_modules/npm\n"
-        "COPY ca.crt /etc/ssl/certs/ca-certificates.crt\n"
-        "ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt\n"
-        "RUN apt-get update && apt-get install -y --no-install-recommends libstdc++6 && "
-        "ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && npm --version\n"
-    )
-    engine.build(folder, folder / "Dockerfile", "localhost/node:22")
 
 
 def files_of(engine, image, folder) -> dict:
@@ -137,73 +107,6 @@ def test_two_builds_give_the_same_image(engine, tmp_path):
     layers = [json.loads(engine.cli("inspect", image).out)[0]["RootFS"]["Layers"]
               for image in (NODEINIT_IMAGE, "localhost/nodeinit:again")]  # fmt: skip
     assert layers[0] == layers[1]
-
-
-@shows("`play kube` of deployment.yaml, as the README tells a new user: it serves, ready, hardened", engine="podman")
-def test_the_manifest_runs(engine, tmp_path):
-    if engine.name != "podman":
-        pytest.skip("play kube is podman's")
-    manifest = play(engine, tmp_path, "deployment.yaml")
-    try:
-        web = next(name for name in engine.cli("ps", "--format", "{{.Names}}").out.split() if name.endswith("-web"))
-        inside = functools.partial(engine.cli, "exec", web)
-        nodeinit.wait_for(lambda: inside("/sbin/nodeinit", "ctl", "health", "ready", check=False).code == 0, 60,
-                          "ready", pause=0.5)  # fmt: skip
-        for path, wanted in (("3000/", 200), ("9464/readyz", 200), ("9464/startupz", 200), ("9464/metrics", 200)):
-            done = inside("/usr/bin/node", "-e", f"fetch('http://127.0.0.1:{path}').then(r => console.log(r.status))")
-            assert done.out.strip() == str(wanted), (path, done)
-        plan = json.loads(inside("/sbin/nodeinit", "--explain", "--json", "--", "node", "server.js").out)
-        assert (plan["cpu_limit"], plan["memory_limit"], plan["workers"]) == (2, 1 << 30, 2)
-        assert f"= {plan['heap_mb']} MiB for each" in manifest.read_text()  # what its comment promises
-        told = json.loads(engine.cli("inspect", web).out)[0]
-        assert told["Config"]["User"] == "10001:10001" and told["HostConfig"]["ReadonlyRootfs"]
-        first = json.loads(engine.cli("logs", web).err.splitlines()[0])
-        assert "2 workers" in first["message"], first
-    finally:
-        engine.cli("play", "kube", "--down", manifest, check=False)
-
-
-@shows("`play kube` of job.yaml (its pod) and of multi-program.yaml", engine="podman")
-def test_a_job_and_several_programs_run(engine, tmp_path):
-    if engine.name != "podman":
-        pytest.skip("play kube is podman's")
-    context = tmp_path / "image"
-    context.mkdir()
-    (context / "migrate.js").write_text("console.log('migrated'); process.exit(9);\n")
-    (context / "queue.js").write_text("setInterval(() => {}, 1000); console.log('consuming as', process.env.ROLE);\n")
-    (context / "Dockerfile").write_text(f"FROM {EXAMPLE_IMAGE}\nCOPY migrate.js queue.js ./\n")
-    engine.build(context, context / "Dockerfile", "localhost/example:programs")
-    # podman 4 knows no Jobs: the pod that Kubernetes would make of it.
-    (job,) = yaml.safe_load_all((TOP / "docker/kubernetes/job.yaml").read_text())
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "job"}, "spec": job["spec"]["template"]["spec"]}
-    manifest = play(engine, tmp_path, "job.yaml", "localhost/example:programs", yaml.safe_dump(pod))
-    try:
-        assert engine.cli("wait", "job-migrate").out.split()[-1] == "9"
-        assert "migrated" in engine.cli("logs", "job-migrate").out
-    finally:
-        engine.cli("play", "kube", "--down", manifest, check=False)
-    manifest = play(engine, tmp_path, "multi-program.yaml", "localhost/example:programs")
-    try:
-        web = next(name for name in engine.cli("ps", "--format", "{{.Names}}").out.split() if name.endswith("-web"))
-
-        def programs():
-            done = engine.cli("exec", web, "/sbin/nodeinit", "ctl", "status", "--json", check=False)
-            return {p["name"]: p["ready"] for p in json.loads(done.out)["programs"]} if done.code == 0 else {}
-
-        nodeinit.wait_for(lambda: programs() == {"web": 2, "queue": 1}, 60, "both programs", pause=0.5)
-        assert "consuming as queue" in "".join(engine.cli("logs", web))
-    finally:
-        engine.cli("play", "kube", "--down", manifest, check=False)
-
-
-# A manifest as it is, but for the image, which a user replaces.
-def play(engine, folder, name, image=EXAMPLE_IMAGE, text=None):
-    text = text or (TOP / "docker/kubernetes" / name).read_text()
-    assert "image: example:1.0.0" in text
-    manifest = folder / name
-    manifest.write_text(text.replace("image: example:1.0.0", f"image: {image}"))
-    engine.cli("play", "kube", "--network", "none", manifest)
-    return manifest
 
 
 def test_the_bill_of_materials_names_all_that_is_linked_in():

@@ -18,7 +18,7 @@ sys::UniqueFd client(std::string_view host, int port) {
 
 }  // namespace
 
-TEST_CASE("a plugged group keeps the connections it has and takes no new ones") {
+TEST_CASE("a plugged group keeps the connections it has and takes no new ones", "[not-emulated]") {
   const auto [address, host] = GENERATE(table<std::optional<std::string>, std::string>(
       {{std::nullopt, "127.0.0.1"}, {"0.0.0.0", "127.0.0.1"}, {"127.0.0.1", "127.0.0.1"}}));
   Result<ListenSockets> group = open_listen_sockets({.address = address, .port = 0}, 2, true, {});

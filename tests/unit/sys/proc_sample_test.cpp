@@ -8,7 +8,7 @@
 
 using namespace ni;
 
-TEST_CASE("a process is sampled: its CPU time, memory, threads and descriptors") {
+TEST_CASE("a process is sampled: its CPU time, memory, threads and descriptors", "[not-emulated]") {
   const Pid self = *Pid::from(getpid());
   const auto sample = sys::sample_process(self);
   REQUIRE(sample);

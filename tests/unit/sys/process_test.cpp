@@ -124,7 +124,8 @@ TEST_CASE("a program starts with a clean mask and default dispositions in a grou
         "own\n");
 }
 
-TEST_CASE("a missing command is 127, one that may not run 126, and the message names it") {
+TEST_CASE("a missing command is 127, one that may not run 126, and the message names it",
+          "[not-emulated]") {
   CHECK(failure_of({"no-such-command"}).exit_code == 127);
   CHECK(failure_of({"no-such-command"}).message ==
         "cannot execute no-such-command: No such file or directory");
@@ -135,14 +136,15 @@ TEST_CASE("a missing command is 127, one that may not run 126, and the message n
   CHECK(failure_of({"passwd"}, {"PATH=/bin/nowhere:/etc:/nonexistent"}).exit_code == 126);
 }
 
-TEST_CASE("a file that is found but whose interpreter is missing says so") {
+TEST_CASE("a file that is found but whose interpreter is missing says so", "[not-emulated]") {
   const TemporaryFile script("#!/no/such/interpreter\n", 0755);
   const sys::SpawnFailure failure = failure_of({script.path()});
   CHECK(failure.exit_code == 126);
   CHECK(failure.message.find("interpreter") != std::string::npos);
 }
 
-TEST_CASE("text without a first line is given to the shell, an unknown format is not") {
+TEST_CASE("text without a first line is given to the shell, an unknown format is not",
+          "[not-emulated]") {
   const TemporaryFile script("exit $1\n", 0755);
   CHECK(run({script.path(), "9"}).status == ExitStatus::exited(9));
   const TemporaryFile garbage(std::string("\x7f"
@@ -154,7 +156,8 @@ TEST_CASE("text without a first line is given to the shell, an unknown format is
   CHECK(failure_of({empty.path()}).exit_code == 126);
 }
 
-TEST_CASE("PATH of the new environment is searched, a default one when it has none") {
+TEST_CASE("PATH of the new environment is searched, a default one when it has none",
+          "[not-emulated]") {
   CHECK(run({"true"}, {}).status.success());
   CHECK(failure_of({"true"}, {"PATH=/etc"}).exit_code == 127);
   CHECK(run({"env"}, {"PATH=/nonexistent:/bin:/usr/bin", "B=2", "A=1"}).output ==
@@ -198,7 +201,7 @@ TEST_CASE("a descriptor mapped to its own number is passed on, others of ours ar
   CHECK(wait_for(std::get<Pid>(result)).success());
 }
 
-TEST_CASE("a working directory is entered, and a missing one named") {
+TEST_CASE("a working directory is entered, and a missing one named", "[not-emulated]") {
   CHECK(run({"pwd"}, {"PATH=/bin"}, {.argv = nullptr, .environment = nullptr, .directory = "/usr"})
             .output == "/usr\n");
   const auto failure = failure_of(
@@ -257,7 +260,8 @@ TEST_CASE("reaping says when nobody has ended and when nobody is left") {
   CHECK_FALSE(sys::reap().anyone_left);
 }
 
-TEST_CASE("a program can be started from another directory than ours, relative names included") {
+TEST_CASE("a program can be started from another directory than ours, relative names included",
+          "[not-emulated]") {
   const sys::UniqueFd directory(::open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC));
   REQUIRE(directory);
   const sys::SpawnRequest there{

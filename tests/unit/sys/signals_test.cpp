@@ -31,7 +31,7 @@ class Blocked {
 
 }  // namespace
 
-TEST_CASE("every signal but KILL, STOP, 32 and 33 can be waited for") {
+TEST_CASE("every signal but KILL, STOP, 32 and 33 can be waited for", "[not-emulated]") {
   const Blocked blocked;
   for (int number = 1; number <= kHighestSignal; ++number) {
     if (number == SIGKILL || number == SIGSTOP || number == 32 || number == 33) {
