@@ -27,6 +27,7 @@ from support import nodeinit
 
 TIME = 120  # seconds for one command of an engine, builds excepted
 PATH = nodeinit.PATH
+_NETNS = "/run/netns"
 
 
 class Engine:
@@ -159,6 +160,8 @@ class Podman(Engine):
             'events_logger = "file"\nruntime = "runc"\n'
         )
 
+        self._had_netns = _NETNS in mount_points()
+
     def base(self):
         at = self.folder
         return ["podman", "--root", f"{at}/root", "--runroot", f"{at}/run", "--tmpdir", f"{at}/libpod",
@@ -171,6 +174,9 @@ class Podman(Engine):
         self.cli("rm", "-af", "-t", "0", check=False)
         self.cli("rmi", "-af", check=False)
         remove_groups("libpod_parent")
+        # A network namespace of its own (slirp4netns) makes podman mount the folder of the names.
+        if not self._had_netns and _NETNS in mount_points() and not os.listdir(_NETNS):
+            subprocess.run(["umount", _NETNS], capture_output=True, check=False)
 
 
 class Docker(Engine):
@@ -222,10 +228,13 @@ class Docker(Engine):
         remove_groups("docker")
 
 
-def unmount_below(folder):
+def mount_points() -> list:
     with open("/proc/self/mountinfo") as mounts:
-        points = [line.split()[4] for line in mounts]
-    for point in reversed(points):
+        return [line.split()[4] for line in mounts]
+
+
+def unmount_below(folder):
+    for point in reversed(mount_points()):
         if point.startswith(f"{folder}/"):
             subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)
 
