@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "sys/descendants.h"
 #include "sys/listening.h"
 
 namespace ni::app {
@@ -84,14 +85,15 @@ std::optional<Instant> ListenProbe::next_deadline(const Supervisor& supervisor) 
 
 void ListenProbe::look_at_other_servers(const Worker& worker, Instant now) {
   const std::vector<sys::ListeningSocket> listening = sys::listening_sockets();
-  const std::vector<Pid> descendants = sys::descendants_of(*worker.pid);
-  for (const Pid descendant : descendants) {
+  const sys::Descendants descendants(*worker.pid);
+  for (const int number : descendants) {
+    const Pid descendant = *Pid::from(number);
     if (const auto port = port_of(descendant, listening)) {
       otherwise_[worker.incarnation] = now + kLongestRest;
       return warn_of_descendant(worker, descendant, *port);
     }
   }
-  if (!descendants.empty() && now < *worker.listens_otherwise_since + kQuietWithDescendants) {
+  if (descendants.begin() != descendants.end() && now < *worker.listens_otherwise_since + kQuietWithDescendants) {
     otherwise_[worker.incarnation] = now + kQuiet;
     return;
   }
@@ -125,7 +127,8 @@ void ListenProbe::look_at(const Program& program, const Worker& worker, Watched&
   if (watched.warned_of_descendant) {
     return;
   }
-  for (const Pid descendant : sys::descendants_of(*worker.pid)) {
+  for (const int number : sys::Descendants(*worker.pid)) {
+    const Pid descendant = *Pid::from(number);
     if (const auto port = port_of(descendant, listening)) {
       watched.warned_of_descendant = true;
       return warn_of_descendant(worker, descendant, *port);

@@ -130,9 +130,7 @@ StatusReport make_status(const Supervisor& supervisor, Instant now) {
     status.workers = program.target;
     status.stage = std::string(to_string(program.stage));
     status.rolling = program.rollout.has_value();
-    for (const auto& [incarnation, worker] : supervisor.workers()) {
-      status.ready += worker.program == program.id && worker.is_ready() ? 1U : 0U;
-    }
+    status.ready = supervisor.ready_workers(program);
     for (const Slot& slot : program.slots) {
       if (slot.wanted || slot.current) {
         status.slots.push_back(status_of(supervisor, slot, now));

@@ -38,6 +38,9 @@ enum class Phase : std::uint8_t {
 };
 std::string_view to_string(Phase phase);
 
+// SIGKILL is sent again as long as the process is there (uninterruptible sleep, frozen cgroup).
+inline constexpr Duration kKillInterval = 1s;
+
 struct SupervisorSettings {
   Duration grace = 8s;       // from the first stop to the last SIGKILL
   Duration stop_delay = 0s;  // part of the grace

@@ -10,7 +10,6 @@ namespace {
 
 // However late the workers have ended, post_stop gets so long.
 constexpr Duration kShortestConclusion = 2s;
-constexpr Duration kKillInterval = 1s;
 
 std::string_view name_of(Hook hook) {
   return hook == Hook::pre_start ? "pre_start" : "post_stop";

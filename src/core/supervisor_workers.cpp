@@ -11,8 +11,6 @@ namespace {
 
 // A worker that failed us (never ready, unresponsive) gets SIGKILL so long after SIGTERM.
 constexpr Duration kFailedTermTimeout = 5s;
-// SIGKILL is sent again as long as the process is there (uninterruptible sleep, frozen cgroup).
-constexpr Duration kKillInterval = 1s;
 // Of the time a worker has to end, so much is kept for what it does on SIGTERM after its drain was
 // cut off.
 constexpr Duration kLongestTermReserve = 5s;

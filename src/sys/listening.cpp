@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::string_view kListen = "0A";  // TCP_LISTEN, include/net/tcp_states.h
 constexpr std::size_t kMostTable = std::size_t{8} << 20U;
-constexpr std::size_t kMostDescendants = 100;
 
 std::optional<int> port_of(std::string_view address) {  // "0100007F:0BB8"
   const auto colon = address.rfind(':');
@@ -82,29 +81,6 @@ std::vector<std::uint64_t> sockets_of(Pid pid) {
     }
   }
   return inodes;
-}
-
-std::vector<Pid> descendants_of(Pid pid) {
-  std::vector<Pid> found;
-  const auto add_children = [&found](Pid parent) {
-    // proc(5): every thread has its own; those that a thread of node's pool has started are few.
-    const std::string number = std::to_string(parent.value());
-    const auto children = read_file("/proc/" + number + "/task/" + number + "/children");
-    if (!children) {
-      return;
-    }
-    for (const std::string_view word : split_words(*children)) {
-      const auto child = parse_number<int>(word);
-      if (const auto id = child ? Pid::from(*child) : std::nullopt) {
-        found.push_back(*id);
-      }
-    }
-  };
-  add_children(pid);
-  for (std::size_t i = 0; i < found.size() && found.size() < kMostDescendants; ++i) {
-    add_children(found[i]);
-  }
-  return found;
 }
 
 bool can_share_port(int port) {

@@ -26,9 +26,6 @@ std::vector<ListeningSocket> listening_sockets();
 // Inodes of the sockets that the process has open.
 std::vector<std::uint64_t> sockets_of(Pid pid);
 
-// Its children, and theirs; at most a hundred.
-std::vector<Pid> descendants_of(Pid pid);
-
 // Whether another process of our user may listen on the port, too: all who do have SO_REUSEPORT set.
 bool can_share_port(int port);
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "sys/descendants.h"
 #include "sys/read_file.h"
 
 namespace ni::sys {
@@ -88,12 +89,11 @@ std::string read_system_call(Pid pid) {
 
 std::vector<std::string> read_started(Pid pid) {
   std::vector<std::string> started;
-  const auto text = read_file(path_of(pid, "children"));
-  if (!text) return started;
-  for (const std::string_view word : split_words(*text)) {
+  for (const int child : Descendants(pid, Descendants::Depth::children)) {
     if (started.size() >= kMostStarted) break;
-    const auto name = read_file("/proc/" + std::string(word) + "/comm");
-    if (name) started.push_back(std::string(word) + " (" + printable(trim(*name)) + ")");
+    const std::string number = std::to_string(child);
+    const auto name = read_file("/proc/" + number + "/comm");
+    if (name) started.push_back(number + " (" + printable(trim(*name)) + ")");
   }
   return started;
 }

@@ -73,9 +73,8 @@ def test_an_unreadable_file_is_told(tmp_path):
 
 def test_a_megabyte_of_garbage_is_one_problem(tmp_path):
     (tmp_path / "n.toml").write_bytes(bytes(range(128, 256)) * 8000)
-    code, told = say(tmp_path, "--config", "n.toml")
-    assert code == 78
-    assert told.startswith("nodeinit: n.toml:1:") and told.endswith(ONE) and len(told) < 300
+    told = "nodeinit: n.toml:1:1: Encountered invalid utf-8 sequence\n"
+    assert say(tmp_path, "--config", "n.toml") == (78, told + ONE)
 
 
 def test_words_that_are_no_option_get_a_hint(tmp_path):
