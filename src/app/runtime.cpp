@@ -200,13 +200,14 @@ void Runtime::read_signals() {
     if (received->signal == signals::child) {
       children_may_have_ended_ = true;
     } else if (!received->is_about_us()) {
-      act_on({.signal = received->signal, .from_kernel = received->from_kernel()});
+      act_on(*received);
     }
   }
 }
 
-void Runtime::act_on(const ArrivedSignal& arrived) {
+void Runtime::act_on(const sys::ReceivedSignal& received) {
   using Does = SignalDecision::Does;
+  const ArrivedSignal arrived{.signal = received.signal, .from_kernel = received.from_kernel()};
   const SignalDecision decision = decide(arrived, config_.signals, Mode::cluster);
   switch (decision.does) {
     case Does::nothing:
@@ -215,6 +216,7 @@ void Runtime::act_on(const ArrivedSignal& arrived) {
     case Does::to_groups:
     case Does::to_first_slot:
       post(event::ForwardSignal{.signal = decision.signal.value_or(arrived.signal),
+                                .value = received.value,
                                 .whole_group = decision.does == Does::to_groups,
                                 .first_slot_only = decision.does == Does::to_first_slot});
       break;
@@ -299,8 +301,9 @@ void Runtime::perform(const Action& action) {
           [this](const action::Disconnect& wanted) { data_plane_.disconnect(wanted.worker); },
           [](const action::SendSignal& wanted) {
             // ESRCH: it has just ended and will be reaped.
-            (void)(wanted.whole_group ? sys::send_signal_to_group(wanted.pid, wanted.signal)
-                                      : sys::send_signal(wanted.pid, wanted.signal));
+            (void)(wanted.whole_group
+                       ? sys::send_signal_to_group(wanted.pid, wanted.signal, wanted.value)
+                       : sys::send_signal(wanted.pid, wanted.signal, wanted.value));
           },
           [this](const action::Forget& wanted) {
             data_plane_.forget(wanted.worker);

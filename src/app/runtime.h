@@ -43,6 +43,7 @@
 #include "loop/turn_hooks.h"
 #include "sys/descriptor_limit.h"
 #include "sys/reap.h"
+#include "sys/signals.h"
 #include "sys/starting_directory.h"
 
 namespace ni::app {
@@ -72,7 +73,7 @@ class Runtime final : public Host {
  private:
   void turn();
   void read_signals();
-  void act_on(const ArrivedSignal& arrived);
+  void act_on(const sys::ReceivedSignal& received);
   void reap();
   // runtime_surroundings.cpp
   void leave_surroundings();

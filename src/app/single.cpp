@@ -122,12 +122,11 @@ class Attendance {
     if (!decision.signal) {
       return;
     }
-    sys::ReceivedSignal outgoing = received;
-    outgoing.signal = *decision.signal;
     // kill(2), ESRCH: nobody is left in the group, the worker may have led another one since.
     if (decision.does != SignalDecision::Does::to_groups ||
-        !sys::send_signal_to_group(worker_, outgoing.signal)) {
-      sys::pass_on(outgoing, worker_);
+        !sys::send_signal_to_group(worker_, *decision.signal, received.value)) {
+      // ESRCH: it is gone, its status says the rest.
+      (void)sys::send_signal(worker_, *decision.signal, received.value);
     }
   }
 

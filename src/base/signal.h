@@ -13,6 +13,9 @@ namespace ni {
 inline constexpr int kHighestSignal = 64;        // _NSIG - 1 on x86 and arm, signal(7)
 inline constexpr int kFirstRealTimeSignal = 34;  // 32 and 33 belong to the thread library, nptl(7)
 
+// What sigqueue(3) sends along: its sigval, whole.
+using SignalValue = std::uintptr_t;
+
 class Signal {
  public:
   static constexpr std::optional<Signal> from(int number) {

@@ -44,6 +44,7 @@ struct SendSignal {
   Pid pid;
   Signal signal;
   bool whole_group;
+  std::optional<SignalValue> value = std::nullopt;  // of a queued one
 };
 // The worker was reaped: its channel, its place in the accept queues and its log pipes can go, and
 // what is left of its process group is asked to end (SIGTERM).

@@ -87,6 +87,7 @@ struct Exited {  // from waitpid(2): any process, ours or an orphan
 // reload).
 struct ForwardSignal {
   Signal signal;
+  std::optional<SignalValue> value = std::nullopt;  // it was queued with it
   bool whole_group = false;
   bool first_slot_only = false;
 };

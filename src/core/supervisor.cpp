@@ -335,7 +335,8 @@ void Supervisor::handle(const event::ForwardSignal& event, Turn turn) {
                                                       slot_of(worker).current == incarnation);
     if (addressed && worker.pid && worker.state < WorkerState::killing) {
       turn.out.push_back(action::SendSignal{incarnation, *worker.pid, event.signal,
-                                            event.whole_group || program_of(worker).signal_group});
+                                            event.whole_group || program_of(worker).signal_group,
+                                            event.value});
     }
   }
 }

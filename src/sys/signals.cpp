@@ -8,6 +8,8 @@
 #include <csignal>
 #include <ctime>
 
+#include "sys/descendants.h"
+
 namespace ni::sys {
 namespace {
 
@@ -30,10 +32,12 @@ std::optional<ReceivedSignal> received(const siginfo_t& info) noexcept {
   // that have them.
   const bool queued = info.si_code == SI_QUEUE;
   const bool has_sender = info.si_code <= 0 || *signal == signals::child;
-  return ReceivedSignal{.signal = *signal,
-                        .code = info.si_code,
-                        .sender = has_sender ? info.si_pid : 0,
-                        .value = queued ? info.si_value.sival_ptr : nullptr};
+  return ReceivedSignal{
+      .signal = *signal,
+      .code = info.si_code,
+      .sender = has_sender ? info.si_pid : 0,
+      .value = queued ? std::optional(reinterpret_cast<SignalValue>(info.si_value.sival_ptr))
+                      : std::nullopt};
 }
 
 Error cannot_signal(Signal signal, int target) {
@@ -112,38 +116,38 @@ std::optional<ReceivedSignal> read_signal(int signal_fd) noexcept {
     return std::nullopt;
   }
   const bool queued = info.ssi_code == SI_QUEUE;
-  return ReceivedSignal{
-      .signal = *signal,
-      .code = info.ssi_code,
-      .sender = static_cast<int>(info.ssi_pid),
-      .value = queued ? reinterpret_cast<void*>(info.ssi_ptr) : nullptr};  // NOLINT: as it came
+  return ReceivedSignal{.signal = *signal,
+                        .code = info.ssi_code,
+                        .sender = static_cast<int>(info.ssi_pid),
+                        .value = queued ? std::optional<SignalValue>(info.ssi_ptr) : std::nullopt};
 }
 
-Result<void> send_signal(Pid to, Signal signal) {
+Result<void> send_signal(Pid to, Signal signal, std::optional<SignalValue> value) {
+  if (value) {
+    sigval queued{};
+    queued.sival_ptr = reinterpret_cast<void*>(*value);  // NOLINT: as it came
+    if (::sigqueue(to.value(), signal.number(), queued) == 0) {
+      return {};
+    }
+    // EAGAIN: the receiver's RLIMIT_SIGPENDING is reached; kill(2) still marks it as pending.
+  }
   if (::kill(to.value(), signal.number()) != 0) {
     return cannot_signal(signal, to.value());
   }
   return {};
 }
 
-Result<void> send_signal_to_group(Pid leader, Signal signal) {
+Result<void> send_signal_to_group(Pid leader, Signal signal, std::optional<SignalValue> value) {
+  if (value) {
+    const Descendants children(leader, Descendants::Depth::children);
+    if (children.is_known() && children.begin() == children.end()) {
+      return send_signal(leader, signal, value);
+    }
+  }
   if (::kill(-leader.value(), signal.number()) != 0) {
     return cannot_signal(signal, -leader.value());
   }
   return {};
-}
-
-void pass_on(const ReceivedSignal& received, Pid to) noexcept {
-  if (received.code == SI_QUEUE) {
-    sigval value{};
-    value.sival_ptr = received.value;
-    if (::sigqueue(to.value(), received.signal.number(), value) == 0) {
-      return;
-    }
-    // EAGAIN: the receiver's RLIMIT_SIGPENDING is reached; kill(2) still marks it as pending.
-  }
-  (void)::kill(to.value(),
-               received.signal.number());  // ESRCH: it is gone, its status says the rest
 }
 
 }  // namespace ni::sys

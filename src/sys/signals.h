@@ -24,7 +24,7 @@ struct ReceivedSignal {
   Signal signal;
   int code = 0;    // si_code: SI_USER, SI_QUEUE, SI_KERNEL, CLD_EXITED…
   int sender = 0;  // pid of the sender; 0: the kernel, or a process outside of our PID namespace
-  void* value = nullptr;  // what sigqueue(3) sent along, when code is SI_QUEUE
+  std::optional<SignalValue> value = std::nullopt;  // code is SI_QUEUE
 
   // The kernel sent it (a terminal, a limit), not a process.
   bool from_kernel() const noexcept { return code > 0; }
@@ -54,15 +54,13 @@ Result<UniqueFd> open_signal_fd();
 // The next pending signal of that descriptor; nullopt: none now.
 std::optional<ReceivedSignal> read_signal(int signal_fd) noexcept;
 
-// ESRCH when it is gone. A zombie swallows signals without an error.
-Result<void> send_signal(Pid to, Signal signal);
+// With a value it is queued (sigqueue(3)) in its turn, or becomes a plain one where the receiver's
+// queue is full. ESRCH when it is gone. A zombie swallows signals without an error.
+Result<void> send_signal(Pid to, Signal signal, std::optional<SignalValue> value = std::nullopt);
 
-// To every process of the group led by `leader`.
-Result<void> send_signal_to_group(Pid leader, Signal signal);
-
-// Sends on what was received: a queued signal keeps its value and its place in the queue. What
-// cannot be delivered (the receiver is gone, its queue is full) falls back to a plain kill(2) or is
-// dropped.
-void pass_on(const ReceivedSignal& received, Pid to) noexcept;
+// To every process of the group led by `leader`. A value arrives where the leader has started nobody:
+// kill(2) has none for a group.
+Result<void> send_signal_to_group(Pid leader, Signal signal,
+                                  std::optional<SignalValue> value = std::nullopt);
 
 }  // namespace ni::sys

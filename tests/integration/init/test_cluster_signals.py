@@ -48,6 +48,18 @@ def test_every_other_signal_reaches_every_worker_once():
         run.expect(0)
 
 
+def test_queued_signals_keep_their_order_and_their_values_in_every_worker():
+    with cluster.start(probe("record", "15=0")) as run:
+        both_ready(run)
+        subprocess.run(probe("queue", 200, 40, run.pid), check=True, timeout=10)
+        for slot in (0, 1):
+            run.line(f"queued 40 200 at {slot}")
+            got = [line for line in run.lines if line.startswith("queued") and line.endswith(f" at {slot}")]
+            assert got == [f"queued 40 {i} at {slot}" for i in range(1, 201)]
+        run.kill(signal.SIGTERM)
+        run.expect(0)
+
+
 def test_usr1_reaches_slot_0_alone():
     with cluster.start(probe("record", "15=0")) as run:
         both_ready(run)

@@ -61,7 +61,7 @@ TEST_CASE("a queued signal keeps its value and its place") {
     const auto received = sys::wait_for_signal(1s);
     REQUIRE(received);
     CHECK(received->code == SI_QUEUE);
-    CHECK(reinterpret_cast<long>(received->value) == i);
+    CHECK(received->value == static_cast<SignalValue>(i));
   }
 }
 
