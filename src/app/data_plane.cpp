@@ -49,16 +49,45 @@ Result<sys::UniqueFd> DataPlane::open_channel(Incarnation worker, Place place) {
   channels_[worker] = std::make_unique<loop::Channel>(
       loop_, std::move(pair.first),
       [this, worker](std::span<const wire::IpcLine> lines) {
-        for (const wire::IpcLine& line : lines) primary_.said(worker, line, now());
+        for (const wire::IpcLine& line : lines) {
+          if (const auto* const metrics = std::get_if<wire::MetricsLine>(&line)) {
+            settings_.metrics_answered(worker, metrics->text);
+          }
+          primary_.said(worker, line, now());
+        }
         perform();
       },
       [this, worker] {
-        channels_.erase(worker);
+        close_channel(worker);
         primary_.channel_ended(worker);
         perform();
       });
   primary_.open_channel(worker, place);
   return std::move(pair.second);
+}
+
+void DataPlane::close_channel(Incarnation worker) {
+  const auto found = channels_.find(worker);
+  if (found == channels_.end()) return;
+  of_ended_channels_.user_messages += found->second->user_messages();
+  of_ended_channels_.dropped_lines += found->second->dropped_lines();
+  channels_.erase(found);
+}
+
+ChannelCounters DataPlane::channel_counters() const {
+  ChannelCounters sum = of_ended_channels_;
+  for (const auto& [worker, channel] : channels_) {
+    sum.user_messages += channel->user_messages();
+    sum.dropped_lines += channel->dropped_lines();
+  }
+  return sum;
+}
+
+void DataPlane::ask_for_metrics(Incarnation worker, std::string_view request) {
+  const auto found = channels_.find(worker);
+  if (found == channels_.end() || !settings_.metrics_answered) return;
+  found->second->expect_metrics(true);
+  found->second->send(request);
 }
 
 void DataPlane::promote(Incarnation worker, SlotId slot) {
@@ -100,7 +129,7 @@ void DataPlane::set_guards(ProgramId program, Duration ping_every, Duration hang
 }
 
 void DataPlane::forget(Incarnation worker) {
-  channels_.erase(worker);
+  close_channel(worker);
   primary_.forget(worker);
   perform();
 }

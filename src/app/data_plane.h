@@ -44,6 +44,14 @@ struct DataPlaneSettings {
   const sys::StartingDirectory* directory = nullptr;
   // A sentence for the log, where something failed and we go on.
   std::function<void(std::string_view)> warn;
+  // A worker's answer to ask_for_metrics(); empty: it was too long.
+  std::function<void(Incarnation, std::string_view)> metrics_answered;
+};
+
+// Lines of workers' channels that went no further.
+struct ChannelCounters {
+  std::uint64_t user_messages = 0;  // what programs said by process.send()
+  std::uint64_t dropped_lines = 0;  // ours, to workers that do not read
 };
 
 class DataPlane {
@@ -62,6 +70,8 @@ class DataPlane {
   void set_serving(ProgramId program, std::span<const Incarnation> workers);
   void set_slots(ProgramId program, unsigned slots);
   void forget(Incarnation worker);
+  void ask_for_metrics(Incarnation worker, std::string_view request);
+  ChannelCounters channel_counters() const;
   const ConnectionCounters& connections(ProgramId program) const {
     return primary_.connections(program);
   }
@@ -79,6 +89,7 @@ class DataPlane {
   void close_listeners();
 
  private:
+  void close_channel(Incarnation worker);
   void perform();
   void perform(const primary_action::OpenListener& action);
   void perform(const primary_action::ExtendListener& action);
@@ -108,6 +119,7 @@ class DataPlane {
   Primary primary_;
   bool performing_ = false;
   std::map<Incarnation, std::unique_ptr<loop::Channel>> channels_;
+  ChannelCounters of_ended_channels_;
   std::map<ListenerId, ListenSockets> listeners_;
   std::map<SocketRef, std::unique_ptr<loop::Poll>> watches_;  // closed before their sockets
   std::map<ConnectionId, sys::UniqueFd> connections_;

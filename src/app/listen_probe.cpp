@@ -93,7 +93,8 @@ void ListenProbe::look_at_other_servers(const Worker& worker, Instant now) {
       return warn_of_descendant(worker, descendant, *port);
     }
   }
-  if (descendants.begin() != descendants.end() && now < *worker.listens_otherwise_since + kQuietWithDescendants) {
+  if (descendants.begin() != descendants.end() &&
+      now < *worker.listens_otherwise_since + kQuietWithDescendants) {
     otherwise_[worker.incarnation] = now + kQuiet;
     return;
   }

@@ -44,7 +44,8 @@ std::vector<ProgramPlan> program_plans(const Config& config, const std::vector<P
 
 DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Plan>& plans,
                                       const Environment& environment,
-                                      const sys::StartingDirectory& directory, Log& log) {
+                                      const sys::StartingDirectory& directory, Log& log,
+                                      MetricsRounds& rounds) {
   DataPlaneSettings settings;
   settings.inherited = listen_descriptors(environment);
   settings.directory = &directory;
@@ -54,6 +55,9 @@ DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Pl
          .slots = plans[i].workers});
   }
   settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
+  settings.metrics_answered = [&rounds](Incarnation worker, std::string_view line) {
+    rounds.answered(worker, line);
+  };
   return settings;
 }
 
@@ -77,7 +81,8 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Pr
                   program_plans(config_, plans_, launchers_),
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
       data_plane_(loop,
-                  data_plane_settings(config_, plans_, invocation_.environment, directory_, log),
+                  data_plane_settings(config_, plans_, invocation_.environment, directory_, log,
+                                      metrics_rounds_),
                   [this](Event event) { hear(std::move(event)); }),
       listen_probe_({.post = [this](Event event) { post(std::move(event)); },
                      .warn = [this](const Worker& worker,
@@ -173,6 +178,7 @@ void Runtime::turn() {
     }
   }
   stop_asked_this_turn_ = false;
+  answer_metrics();
   watch_terminal();
   arm_timer();
 }
@@ -180,7 +186,7 @@ void Runtime::turn() {
 void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
   for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
-                           listen_probe_.next_deadline(supervisor_)}) {
+                           listen_probe_.next_deadline(supervisor_), metrics_rounds_.deadline()}) {
     if (other) {
       deadline = deadline ? std::min(*deadline, *other) : *other;
     }
@@ -307,6 +313,7 @@ void Runtime::perform(const Action& action) {
           },
           [this](const action::Forget& wanted) {
             data_plane_.forget(wanted.worker);
+            metrics_rounds_.gone(wanted.worker);
             hangs_.forget(wanted.worker);
             // What it left behind in its group. ESRCH: nothing, as usual.
             (void)sys::send_signal_to_group(wanted.pid, signals::term);

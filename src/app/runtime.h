@@ -31,6 +31,7 @@
 #include "app/terminal_lease.h"
 #include "core/memory_guard.h"
 #include "core/metrics.h"
+#include "core/metrics_rounds.h"
 #include "core/oom.h"
 #include "core/resources.h"
 #include "core/signal_policy.h"
@@ -107,8 +108,12 @@ class Runtime final : public Host {
   void open_control();
   // runtime_http.cpp
   Result<void> open_http();
-  wire::HttpResponse answer(const wire::HttpRequest& request);
-  std::string metrics(wire::MetricsFormat format);
+  void answer(const wire::HttpRequest& request, const loop::HttpServer::Reply& reply);
+  wire::HttpResponse answer_at_once(const wire::HttpRequest& request);
+  // The workers are asked for theirs first.
+  void ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Reply reply);
+  void answer_metrics();
+  std::string metrics(wire::MetricsFormat format, const WorkerMetrics& of_workers);
   std::map<Incarnation, WorkerUsage> worker_usage();
   void remember(const action::Report& report);
   wire::Json recent_events() const;
@@ -129,6 +134,7 @@ class Runtime final : public Host {
   sys::StartingDirectory directory_;
   TerminalLease terminal_;
   sys::DescriptorLimit descriptor_limit_;  // of workers
+  MetricsRounds metrics_rounds_;
   DataPlane data_plane_;
   std::deque<Event> events_;
   Actions actions_;  // reused from turn to turn
@@ -137,7 +143,12 @@ class Runtime final : public Host {
   std::unique_ptr<loop::TurnHooks> hooks_;
   std::unique_ptr<Control> control_;        // null: off, or nobody can listen there
   std::unique_ptr<loop::HttpServer> http_;  // null: off
-  std::vector<ProgramFigures> rollouts_;    // by ProgramId; grows with the first that ends
+  struct MetricsReader {
+    wire::MetricsFormat format;
+    loop::HttpServer::Reply reply;
+  };
+  std::vector<MetricsReader> metrics_readers_;  // of the round under way
+  std::vector<ProgramFigures> rollouts_;        // by ProgramId; grows with the first that ends
   std::map<Incarnation, Bytes> proportional_;
   Incarnation last_measured_;
   Incarnation hook_;  // the last hook that was started

@@ -10,6 +10,7 @@
 #include "core/setting_values.h"
 #include "sys/clock.h"
 #include "sys/proc_sample.h"
+#include "wire/prom_client.h"
 
 namespace ni::app {
 namespace {
@@ -33,15 +34,24 @@ Result<void> Runtime::open_http() {
   if (!config_.http) {
     return {};
   }
-  NI_TRY(http_,
-         loop::HttpServer::listen(loop_, *config_.http, [this](const wire::HttpRequest& request) {
-           return answer(request);
-         }));
+  NI_TRY(http_, loop::HttpServer::listen(
+                    loop_, *config_.http,
+                    [this](const wire::HttpRequest& request, loop::HttpServer::Reply reply) {
+                      answer(request, reply);
+                    }));
   log_.info("http", "probes, status and metrics at http://" + http_->address());
   return {};
 }
 
-wire::HttpResponse Runtime::answer(const wire::HttpRequest& request) {
+void Runtime::answer(const wire::HttpRequest& request, const loop::HttpServer::Reply& reply) {
+  if (request.path == "/metrics") {
+    ask_for_metrics(wire::choose_format(request.accept), reply);
+  } else {
+    reply(answer_at_once(request));
+  }
+}
+
+wire::HttpResponse Runtime::answer_at_once(const wire::HttpRequest& request) {
   const Phase phase = supervisor_.phase();
   if (request.path == "/livez") {
     return yes_or_no(phase != Phase::stopped, "live", "stopped");
@@ -58,15 +68,40 @@ wire::HttpResponse Runtime::answer(const wire::HttpRequest& request) {
   if (request.path == "/events") {
     return {.content_type = "application/json", .body = recent_events().text() + "\n"};
   }
-  if (request.path == "/metrics") {
-    const wire::MetricsFormat format = wire::choose_format(request.accept);
-    return {.content_type = std::string(wire::content_type(format)), .body = metrics(format)};
-  }
   if (request.path == "/") {
     return {.content_type = "text/html; charset=utf-8", .body = std::string(kStatusPage)};
   }
   return {.status = 404,
           .body = "not found: there are / /livez /readyz /startupz /status /events /metrics\n"};
+}
+
+void Runtime::ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Reply reply) {
+  std::vector<MetricsRounds::Asked> workers;
+  for (const auto& [incarnation, worker] : supervisor_.workers()) {
+    const ProgramConfig& program = config_.programs[worker.program.value];
+    if (program.worker_metrics && !worker.spare) {
+      workers.push_back({.worker = incarnation,
+                         .program = worker.program,
+                         .label = config_.programs.size() > 1 ? program.name : std::string()});
+    }
+  }
+  const auto to_ask = metrics_rounds_.begin(workers, sys::now());
+  const std::string request = wire::prom_client_request(metrics_rounds_.request());
+  for (const Incarnation worker : to_ask) {
+    data_plane_.ask_for_metrics(worker, request);
+  }
+  metrics_readers_.push_back({format, std::move(reply)});
+}
+
+void Runtime::answer_metrics() {
+  if (!metrics_rounds_.is_complete(sys::now())) {
+    return;
+  }
+  const WorkerMetrics of_workers = metrics_rounds_.finish();
+  for (const MetricsReader& reader : std::exchange(metrics_readers_, {})) {
+    reader.reply({.content_type = std::string(wire::content_type(reader.format)),
+                  .body = metrics(reader.format, of_workers)});
+  }
 }
 
 void Runtime::remember(const action::Report& report) {
@@ -133,7 +168,9 @@ OwnFigures Runtime::own_figures() const {
                  .assertion_failures = assertion_failures(),
                  .http_requests = http_->counters().requests,
                  .http_refused = http_->counters().refused,
-                 .http_evicted = http_->counters().evicted};
+                 .http_evicted = http_->counters().evicted,
+                 .user_messages = data_plane_.channel_counters().user_messages,
+                 .channel_lines_dropped = data_plane_.channel_counters().dropped_lines};
   // As PID 1 we are below what Pid can name; "self" serves as well.
   if (const auto sample = sys::sample_self()) {
     own.cpu = sample->cpu_user + sample->cpu_system;
@@ -165,14 +202,16 @@ ContainerFigures Runtime::container_figures() const {
       .usage = read_usage(ContainerFiles(), resources_)};
 }
 
-std::string Runtime::metrics(wire::MetricsFormat format) {
+std::string Runtime::metrics(wire::MetricsFormat format, const WorkerMetrics& of_workers) {
   MetricsInput input{.supervisor = supervisor_,
                      .now = sys::now(),
                      .workers = worker_usage(),
                      .programs = rollouts_,
                      .container = container_figures(),
                      .logs = log_figures(),
-                     .own = own_figures()};
+                     .own = own_figures(),
+                     .of_workers = of_workers,
+                     .worker_answers = metrics_rounds_.answers()};
   input.programs.resize(plans_.size());
   for (std::size_t i = 0; i < plans_.size(); ++i) {
     input.programs[i].connections =

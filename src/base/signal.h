@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <csignal>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

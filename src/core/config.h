@@ -114,6 +114,7 @@ struct ProgramConfig {
   unsigned surge = 1;
   bool heap_auto = true;
   bool preload = true;              // core/node_arguments.h
+  bool worker_metrics = true;       // core/metrics_rounds.h
   std::optional<std::string> user;  // "uid[:gid]" or a name of the passwd file
 };
 

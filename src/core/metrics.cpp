@@ -25,7 +25,7 @@ double number(Bytes bytes) {
 class Writer {
  public:
   Writer(const MetricsInput& input, wire::MetricsFormat format)
-      : in_(input), programs_(input.supervisor.programs()), out_(format) {}
+      : in_(input), programs_(input.supervisor.programs()), format_(format), out_(format) {}
 
   std::string run() {
     own();
@@ -36,6 +36,8 @@ class Writer {
     loop_delays();
     container();
     logs();
+    channels();
+    in_.of_workers.write(out_, format_);
     return std::move(out_).finish();
   }
 
@@ -322,8 +324,24 @@ class Writer {
            "Messages of nodeinit that stderr did not take.", number(of.own_messages_lost));
   }
 
+  void channels() {
+    single("nodeinit_worker_messages_total", MetricType::counter,
+           "Messages of process.send() in workers; nodeinit has no use for them.",
+           number(in_.own.user_messages));
+    single("nodeinit_channel_lines_dropped_total", MetricType::counter,
+           "Messages to workers that did not read their channel.",
+           number(in_.own.channel_lines_dropped));
+    out_.family("nodeinit_worker_metrics_answers_total", MetricType::counter,
+                "Workers that were asked for their own metrics (prom-client), by what became of "
+                "it.");
+    out_.sample({{"result", "merged"}}, number(in_.worker_answers.merged));
+    out_.sample({{"result", "unanswered"}}, number(in_.worker_answers.unanswered));
+    out_.sample({{"result", "unusable"}}, number(in_.worker_answers.unusable));
+  }
+
   const MetricsInput& in_;
   const std::vector<Program>& programs_;
+  wire::MetricsFormat format_;
   Exposition out_;
 };
 

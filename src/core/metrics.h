@@ -16,6 +16,7 @@
 
 #include "base/types.h"
 #include "core/loop_delay.h"
+#include "core/metrics_rounds.h"
 #include "core/primary.h"
 #include "core/supervisor.h"
 #include "core/usage.h"
@@ -72,6 +73,8 @@ struct OwnFigures {
   std::uint64_t http_requests = 0;
   std::uint64_t http_refused = 0;
   std::uint64_t http_evicted = 0;
+  std::uint64_t user_messages = 0;
+  std::uint64_t channel_lines_dropped = 0;
 };
 
 struct MetricsInput {
@@ -82,6 +85,8 @@ struct MetricsInput {
   ContainerFigures container;
   LogFigures logs;
   OwnFigures own;
+  WorkerMetrics of_workers = {};
+  WorkerAnswers worker_answers = {};
 };
 
 std::string render_metrics(const MetricsInput& input, wire::MetricsFormat format);

@@ -52,6 +52,7 @@ void Primary::said(Incarnation id, const wire::IpcLine& line, Instant now) {
                  [&](const wire::HandleLine&) {
                    act(primary_action::Send{id, wire::handle_ack_line()});
                  },
+                 [](const wire::MetricsLine&) {},  // the data plane's owner has it
                  [&](const wire::ReadyLine&) { act(primary_action::Tell{event::SaidReady{id}}); },
                  [&](const wire::LineTooLong&) {
                    distrust(id, *worker, "an internal message without an end");

@@ -223,6 +223,10 @@ constexpr Setting kSettings[] = {
      "a worker drains, "
      "and lets a program that never listens end; Node 18.18 and newer",
      read<&P::preload>, show_switch<&P::preload>},
+    {"worker_metrics", word, program, "on", "on|off", "on or off",
+     "with http: /metrics has the workers' own metrics of prom-client, too, merged as its "
+     "AggregatorRegistry does",
+     read<&P::worker_metrics>, show_switch<&P::worker_metrics>},
     {"resize", word, container, "on", "on|reload|off", "on, reload or off",
      "follow live changes of the limits: workers are added or drained, and replaced at once by "
      "ones "

@@ -37,6 +37,8 @@ class Channel {
   // Reads and drops from now on; the end is still told.
   void ignore_input() { ignoring_ = true; }
 
+  void expect_metrics(bool expected) { reader_.expect_metrics(expected); }
+
   std::uint64_t user_messages() const { return reader_.user_messages(); }
   bool speaks_bun() const { return reader_.speaks_bun(); }
   std::uint64_t dropped_lines() const { return dropped_lines_; }

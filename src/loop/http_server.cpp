@@ -52,8 +52,10 @@ Result<sys::UniqueFd> listen_on(const sys::SocketAddress& address, bool both_fam
 }  // namespace
 
 struct HttpServer::Connection {
-  enum class Stage : std::uint8_t { reading, writing, draining };
+  // waiting: for Reply.
+  enum class Stage : std::uint8_t { reading, waiting, writing, draining };
 
+  std::uint64_t id = 0;
   sys::UniqueFd fd;
   std::unique_ptr<Poll> poll;  // ends before its descriptor
   Stage stage = Stage::reading;
@@ -129,6 +131,7 @@ void HttpServer::on_acceptable() {
 void HttpServer::add(sys::UniqueFd fd) {
   if (connections_.size() >= kMostConnections) make_room();
   auto connection = std::make_unique<Connection>();
+  connection->id = next_id_++;
   connection->fd = std::move(fd);
   connection->deadline = now_of(loop_) + kRequestTime;
   Connection& added = *connection;
@@ -147,7 +150,8 @@ void HttpServer::add(sys::UniqueFd fd) {
 // The oldest that has not sent its request goes; if all have, the oldest of all.
 void HttpServer::make_room() {
   auto victim = std::ranges::find_if(connections_, [](const auto& connection) {
-    return connection->stage != Connection::Stage::writing;
+    return connection->stage == Connection::Stage::reading ||
+           connection->stage == Connection::Stage::draining;
   });
   if (victim == connections_.end()) victim = connections_.begin();
   counters_.evicted += (*victim)->stage == Connection::Stage::draining ? 0 : 1;
@@ -183,23 +187,36 @@ bool HttpServer::read_request(Connection& connection) {
   const auto received = sys::receive(connection.fd.get(), buffer);
   if (!received) return false;
   if (received->bytes == 0) return !received->end;
-  switch (connection.reader.feed({buffer.data(), received->bytes})) {
-    case wire::HttpRequestReader::Progress::more:
-      return !received->end;
-    case wire::HttpRequestReader::Progress::refused:
-      ++counters_.refused;
-      connection.answer = wire::http_response_text(
-          {.status = connection.reader.refusal(), .body = "not understood\n"}, false);
-      break;
-    case wire::HttpRequestReader::Progress::done:
-      ++counters_.requests;
-      connection.answer = wire::http_response_text(handler_(connection.reader.request()),
-                                                   connection.reader.request().head);
-      break;
+  const auto progress = connection.reader.feed({buffer.data(), received->bytes});
+  if (progress == wire::HttpRequestReader::Progress::more) return !received->end;
+  connection.stage = Connection::Stage::waiting;
+  connection.deadline = now_of(loop_) + kAnswerTime;
+  connection.poll->watch(0);
+  if (progress == wire::HttpRequestReader::Progress::refused) {
+    ++counters_.refused;
+    take(connection, {.status = connection.reader.refusal(), .body = "not understood\n"});
+  } else {
+    ++counters_.requests;
+    handling_ = connection.id;
+    handler_(
+        connection.reader.request(),
+        [this, id = connection.id](const wire::HttpResponse& response) { reply(id, response); });
+    handling_ = 0;
   }
+  return true;
+}
+
+void HttpServer::take(Connection& connection, const wire::HttpResponse& response) {
+  connection.answer = wire::http_response_text(response, connection.reader.request().head);
   connection.stage = Connection::Stage::writing;
   connection.deadline = now_of(loop_) + kAnswerTime;
-  return true;
+}
+
+void HttpServer::reply(std::uint64_t id, const wire::HttpResponse& response) {
+  const auto found = std::ranges::find(connections_, id, [](const auto& each) { return each->id; });
+  if (found == connections_.end() || (*found)->stage != Connection::Stage::waiting) return;
+  take(**found, response);
+  if (id != handling_) on_ready(**found);  // else read_request()'s caller goes on with it
 }
 
 bool HttpServer::write_answer(Connection& connection) {

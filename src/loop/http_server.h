@@ -7,7 +7,8 @@
 //                 sending its request for longest (slow-loris), so that a probe of the
 //                 orchestrator always gets through
 //   a turn        accepts at most kMostAccepts, reads at most one request's bytes per connection
-//   time          a request must be there within kRequestTime, its answer taken within kAnswerTime
+//   time          a request must be there within kRequestTime, its answer made and taken within
+//                 kAnswerTime each
 //   after that    the connection ends; nothing is kept alive
 //
 // Without connections it costs no wake-up.
@@ -37,8 +38,11 @@ struct HttpCounters {
 
 class HttpServer {
  public:
+  // To be called once, at once or later, while the server is there; without effect when the client
+  // has gone.
+  using Reply = std::function<void(wire::HttpResponse)>;
   // Must not block and should take well below a millisecond.
-  using Handler = std::function<wire::HttpResponse(const wire::HttpRequest&)>;
+  using Handler = std::function<void(const wire::HttpRequest&, Reply)>;
 
   // address: "127.0.0.1:9464", "[::1]:9464", ":9464" (all addresses, IPv6 too where there is).
   // Errors: EINVAL for what is not such a thing; EADDRINUSE, EACCES… from bind(2).
@@ -66,6 +70,8 @@ class HttpServer {
   void add(sys::UniqueFd fd);
   void on_ready(Connection& connection);
   bool read_request(Connection& connection);
+  void take(Connection& connection, const wire::HttpResponse& response);
+  void reply(std::uint64_t id, const wire::HttpResponse& response);
   bool write_answer(Connection& connection);
   bool drain(Connection& connection);
   void close(Connection& connection);
@@ -79,6 +85,8 @@ class HttpServer {
   std::list<std::unique_ptr<Connection>> connections_;        // oldest first
   std::unique_ptr<uv_timer_t, void (*)(uv_timer_t*)> timer_;  // runs while there are connections
   HttpCounters counters_;
+  std::uint64_t next_id_ = 1;
+  std::uint64_t handling_ = 0;  // the connection whose request the handler has; 0: none
 };
 
 }  // namespace ni::loop

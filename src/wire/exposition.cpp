@@ -25,8 +25,12 @@ std::string_view type_name(MetricType type, MetricsFormat format) {
       return "histogram";
     case MetricType::info:
       return format == MetricsFormat::open_metrics ? "info" : "gauge";
+    case MetricType::summary:
+      return "summary";
+    case MetricType::unknown:
+      break;
   }
-  return "untyped";
+  return format == MetricsFormat::open_metrics ? "unknown" : "untyped";
 }
 
 void append_escaped(std::string& out, std::string_view text, bool quotes) {

@@ -20,7 +20,7 @@
 namespace ni::wire {
 
 enum class MetricsFormat : std::uint8_t { prometheus, open_metrics };
-enum class MetricType : std::uint8_t { counter, gauge, histogram, info };
+enum class MetricType : std::uint8_t { counter, gauge, histogram, summary, info, unknown };
 
 using MetricLabel = std::pair<std::string_view, std::string_view>;
 

@@ -10,7 +10,8 @@ constexpr std::string_view kInternal = R"({"cmd":"NODE_)";
 constexpr std::string_view kHandle =
     R"({"cmd":"NODE_HANDLE")";  // then ',' or '}': NODE_HANDLE_ACK is another
 constexpr std::string_view kReady = R"("ready")";
-constexpr std::size_t kEnoughToTell = kHandle.size();
+constexpr std::string_view kMetrics = R"({"type":"prom-client:getMetricsRes")";
+constexpr std::size_t kEnoughToTell = std::max(kHandle.size(), kMetrics.size());
 
 }  // namespace
 
@@ -19,10 +20,12 @@ void IpcReader::classify() {
     state_ = State::handle;
   } else if (kept_.starts_with(kInternal)) {
     state_ = State::internal;
+  } else if (expects_metrics_ && kept_.starts_with(kMetrics)) {
+    state_ = State::metrics;
   } else {
     state_ = State::user;
   }
-  if (state_ != State::internal) kept_.clear();
+  if (state_ != State::internal && state_ != State::metrics) kept_.clear();
 }
 
 void IpcReader::finish(std::vector<IpcLine>& lines) {
@@ -37,6 +40,10 @@ void IpcReader::finish(std::vector<IpcLine>& lines) {
       break;
     case State::handle:
       lines.push_back(HandleLine{});
+      break;
+    case State::metrics:
+      lines.push_back(MetricsLine{std::move(kept_)});
+      ++user_messages_;
       break;
     case State::user:
       ++user_messages_;
@@ -76,6 +83,15 @@ void IpcReader::feed(std::string_view bytes, std::vector<IpcLine>& lines) {
     if (state_ == State::internal) {
       if (kept_.size() + part.size() > kLongestInternalLine) return give_up(lines);
       kept_ += part;
+    }
+    if (state_ == State::metrics) {
+      if (kept_.size() + part.size() <= kLongestMetricsLine) {
+        kept_ += part;
+      } else {
+        lines.push_back(MetricsLine{});
+        kept_ = std::string();
+        state_ = State::user;
+      }
     }
     if (complete) finish(lines);
   }

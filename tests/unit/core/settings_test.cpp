@@ -43,6 +43,7 @@ const std::map<std::string_view, Sample> kSamples = {
     {"surge", {"0", "0", {"-1", "25%"}}},
     {"heap", {"off", "off", {"512M", "maybe"}}},
     {"preload", {"off", "off", {"2", "maybe"}}},
+    {"worker_metrics", {"off", "off", {"2", "maybe"}}},
     {"resize", {"False", "off", {"2", "disabled"}}},
     {"resize", {"Reload", "reload", {"grow", "reload,on"}}},
     {"log", {"json", "json", {"text", "raw"}}},

@@ -14,10 +14,15 @@ namespace {
 struct Site {
   Site() {
     REQUIRE(uv_loop_init(&loop) == 0);
-    auto listening = HttpServer::listen(&loop, "127.0.0.1:0", [](const wire::HttpRequest& request) {
-      return wire::HttpResponse{.body = request.path == "/big" ? std::string(3'000'000, 'x')
-                                                               : "you asked " + request.path};
-    });
+    auto listening = HttpServer::listen(
+        &loop, "127.0.0.1:0", [this](const wire::HttpRequest& request, HttpServer::Reply reply) {
+          if (request.path == "/later") {
+            later.push_back(std::move(reply));
+          } else {
+            reply({.body = request.path == "/big" ? std::string(3'000'000, 'x')
+                                                  : "you asked " + request.path});
+          }
+        });
     REQUIRE(listening);
     server = *std::move(listening);
   }
@@ -56,6 +61,7 @@ struct Site {
     REQUIRE(sys::send(fd.get(), request));
     return read_all(fd.get());
   }
+  std::vector<HttpServer::Reply> later;
   uv_loop_t loop{};
   std::unique_ptr<HttpServer> server;
 };
@@ -100,4 +106,23 @@ TEST_CASE("an address that is none is an error") {
   const auto taken = HttpServer::listen(&site.loop, site.server->address(), {});
   REQUIRE_FALSE(taken);
   CHECK(taken.error().code == EADDRINUSE);
+}
+
+TEST_CASE("an answer may come later, and for a client that has gone not at all") {
+  Site site;
+  const sys::UniqueFd patient = site.connect();
+  {
+    const sys::UniqueFd gone = site.connect();
+    site.turn();
+    REQUIRE(sys::send(patient.get(), "GET /later HTTP/1.1\r\n\r\n"));
+    REQUIRE(sys::send(gone.get(), "GET /later HTTP/1.1\r\n\r\n"));
+    site.turn();
+  }
+  REQUIRE(site.later.size() == 2);
+  CHECK(site.ask("GET /livez HTTP/1.1\r\n\r\n").ends_with("you asked /livez"));
+  for (const auto& reply : site.later) {
+    reply({.body = "at last"});
+    reply({.body = "twice"});
+  }
+  CHECK(site.read_all(patient.get()).ends_with("\r\n\r\nat last"));
 }

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <string>
+#include <utility>
 
 #include "support/catch.h"
 #include "sys/reap.h"
@@ -17,13 +18,7 @@ namespace {
 // A process that waits until it is killed; it has started one more of its kind.
 class Waiting {
  public:
-  Waiting() : pid_(::fork()) {
-    if (pid_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (::fork() == 0) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      for (;;) ::pause();
-    }
-  }
+  Waiting() : pid_(start(::getpid())) {}
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
   ~Waiting() {
@@ -37,6 +32,19 @@ class Waiting {
   }
 
  private:
+  static pid_t start(pid_t parent) {
+    const pid_t pid = ::fork();
+    if (pid != 0) return pid;
+    wait_as_child_of(parent);
+  }
+  [[noreturn]] static void wait_as_child_of(pid_t parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(0);  // it ended before it could be noticed: prctl(2)
+    static bool started = false;
+    const pid_t self = ::getpid();
+    if (!std::exchange(started, true) && ::fork() == 0) wait_as_child_of(self);
+    for (;;) ::pause();
+  }
   pid_t pid_;
 };
 

@@ -70,3 +70,33 @@ TEST_CASE("an internal line without an end gives the stream up") {
   REQUIRE(lines.size() == 1);
   CHECK(std::holds_alternative<LineTooLong>(lines[0]));
 }
+
+TEST_CASE("an answer of prom-client is kept while one is expected, up to a bound") {
+  const std::string answer = R"({"type":"prom-client:getMetricsRes","requestId":1,"metrics":[]})";
+  for (const bool expected : {false, true}) {
+    for (std::size_t cut = 1; cut <= answer.size(); ++cut) {
+      IpcReader reader;
+      reader.expect_metrics(expected);
+      std::vector<IpcLine> lines;
+      for (std::string_view rest = answer; !rest.empty();
+           rest.remove_prefix(std::min(cut, rest.size()))) {
+        reader.feed(rest.substr(0, cut), lines);
+      }
+      reader.feed("\n{\"type\":\"other\"}\n\"ready\"\n", lines);
+      REQUIRE(lines.size() == (expected ? 2 : 1));
+      if (expected) CHECK(std::get<MetricsLine>(lines.front()).text == answer);
+      CHECK(std::holds_alternative<ReadyLine>(lines.back()));
+      CHECK(reader.user_messages() == 3);
+    }
+  }
+  IpcReader reader;
+  reader.expect_metrics(true);
+  std::vector<IpcLine> lines;
+  reader.feed(answer, lines);
+  for (int i = 0; i < 20; ++i) reader.feed(std::string(100'000, ' '), lines);
+  reader.feed("\n", lines);
+  reader.feed(answer + "\n", lines);
+  REQUIRE(lines.size() == 2);
+  CHECK(std::get<MetricsLine>(lines[0]).text.empty());
+  CHECK(std::get<MetricsLine>(lines[1]).text == answer);
+}
