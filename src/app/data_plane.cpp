@@ -58,8 +58,9 @@ Result<sys::UniqueFd> DataPlane::open_channel(Incarnation worker, Place place) {
         perform();
       },
       [this, worker] {
+        const bool speaks_bun = channels_.at(worker)->speaks_bun();
         close_channel(worker);
-        primary_.channel_ended(worker);
+        primary_.channel_ended(worker, speaks_bun);
         perform();
       });
   primary_.open_channel(worker, place);

@@ -24,6 +24,10 @@ bool listens_without_tcp(const Supervisor& supervisor, const Worker& worker) {
          worker.other_servers > 0 && config.ready == Readiness::listen;
 }
 
+bool drains_by_itself(const Supervisor& /*supervisor*/, const Worker& worker) {
+  return worker.state == WorkerState::draining && worker.pid && worker.listens_by_itself;
+}
+
 std::optional<int> port_of(Pid pid, const std::vector<sys::ListeningSocket>& listening) {
   const std::vector<std::uint64_t> own = sys::sockets_of(pid);
   const auto found = std::ranges::find_if(listening, [&own](const sys::ListeningSocket& socket) {
@@ -43,12 +47,15 @@ void ListenProbe::look(const Supervisor& supervisor, Instant now) {
   };
   std::erase_if(watched_, is_settled(is_unknown));
   std::erase_if(otherwise_, is_settled(listens_without_tcp));
+  std::erase_if(draining_, is_settled(drains_by_itself));
   for (const auto& [incarnation, worker] : supervisor.workers()) {
     const std::optional<Instant> when = due(supervisor, worker);
     if (!when || *when > now) {
       continue;
     }
-    if (listens_without_tcp(supervisor, worker)) {
+    if (drains_by_itself(supervisor, worker)) {
+      look_for_clients(worker, now);
+    } else if (listens_without_tcp(supervisor, worker)) {
       look_at_other_servers(worker, now);
     } else {
       Watched& watched = watched_.try_emplace(incarnation, Watched{.due = *when}).first->second;
@@ -64,6 +71,10 @@ std::optional<Instant> ListenProbe::due(const Supervisor& supervisor, const Work
   if (is_unknown(supervisor, worker)) {
     const auto known = watched_.find(worker.incarnation);
     return known == watched_.end() ? worker.spawned_at + kFirstLook : known->second.due;
+  }
+  if (drains_by_itself(supervisor, worker)) {
+    const auto known = draining_.find(worker.incarnation);
+    return known == draining_.end() ? Instant{} : known->second.due;
   }
   if (listens_without_tcp(supervisor, worker)) {
     const auto known = otherwise_.find(worker.incarnation);
@@ -81,6 +92,16 @@ std::optional<Instant> ListenProbe::next_deadline(const Supervisor& supervisor) 
     }
   }
   return next;
+}
+
+void ListenProbe::look_for_clients(const Worker& worker, Instant now) {
+  Draining& known = draining_[worker.incarnation];
+  known.due = now + kLookForClients;
+  const bool quiet = sys::has_clients(*worker.pid) == false;
+  if (std::exchange(known.was_quiet, quiet) && quiet) {
+    known.due = Instant::max();
+    ears_.post(event::ChannelClosed{worker.incarnation});  // as if it had told us so
+  }
 }
 
 void ListenProbe::look_at_other_servers(const Worker& worker, Instant now) {
@@ -140,12 +161,13 @@ void ListenProbe::look_at(const Program& program, const Worker& worker, Watched&
 void ListenProbe::listens_by_itself(const Program& program, const Worker& worker, int port) {
   if (program.target > 1 && !sys::can_share_port(port)) {
     ears_.warn(worker, fmt::format("listens on port {} by itself and shares it with nobody "
-                                   "(`exclusive`): only one worker can run, not {}",
+                                   "(`exclusive`): only one worker can run, not {}; listen with "
+                                   "`reusePort: true` to have several",
                                    port, program.target));
     ears_.post(event::TargetChanged{.program = program.id, .workers = 1});
   }
   ears_.post(event::AskedForSocket{worker.incarnation});
-  ears_.post(event::Listening{.worker = worker.incarnation, .tcp = true});
+  ears_.post(event::Listening{.worker = worker.incarnation, .tcp = true, .by_itself = true});
 }
 
 }  // namespace ni::app

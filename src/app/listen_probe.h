@@ -25,6 +25,9 @@ class ListenProbe {
   // come for so long; one with descendants may be a tool that has yet to start the server.
   static constexpr Duration kQuiet = 500ms;
   static constexpr Duration kQuietWithDescendants = 5s;
+  // A worker with sockets of its own may not hear of a drain (Bun): it is done when at two looks in
+  // a row it had no client. It goes on accepting meanwhile; nothing from outside can change that.
+  static constexpr Duration kLookForClients = 50ms;
 
   struct Ears {
     std::function<void(Event)> post;
@@ -44,6 +47,7 @@ class ListenProbe {
     bool warned_of_silence = false;
   };
   void look_at(const Program& program, const Worker& worker, Watched& watched, Instant now);
+  void look_for_clients(const Worker& worker, Instant now);
   void look_at_other_servers(const Worker& worker, Instant now);
   std::optional<Instant> due(const Supervisor& supervisor, const Worker& worker) const;
   void warn_of_descendant(const Worker& worker, Pid descendant, int port) const;
@@ -51,6 +55,11 @@ class ListenProbe {
 
   Ears ears_;
   std::map<Incarnation, Watched> watched_;
+  struct Draining {
+    Instant due;
+    bool was_quiet = false;
+  };
+  std::map<Incarnation, Draining> draining_;
   std::map<Incarnation, Instant> otherwise_;  // when those are looked at that listen without TCP
 };
 

@@ -44,6 +44,7 @@ struct AskedForSocket {  // its first queryServer: it is a server
 struct Listening {  // one server more
   Incarnation worker;
   bool tcp;
+  bool by_itself = false;  // on a socket that is not ours
 };
 // It listens on pipes or UDP ports alone, and has for a while: they count for its readiness, too.
 // (Not at once: tools listen on a pipe of their own before the server they start does.)

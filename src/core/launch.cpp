@@ -46,6 +46,11 @@ std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+// Runtimes of which a cluster can be made though they are not node.
+bool fix_is_the_mode(std::string_view program) {
+  return base_name(program) == "bun" || base_name(program) == "deno";
+}
+
 bool contains(std::span<const std::string_view> list, std::string_view word) {
   return std::ranges::find(list, word) != list.end();
 }
@@ -144,6 +149,13 @@ class Resolution {
                       name, fix->instead);
       return finish(fmt::format("{} is not node", name));
     }
+    if (fix_is_the_mode(name)) {
+      launch_.advice = fmt::format(
+          "{} runs as one process; NODEINIT_MODE=cluster has several share the port, and "
+          "NODEINIT_MODE=single says that one is wanted",
+          name);
+      return finish(fmt::format("{} is not node", name));
+    }
     // `next dev` and `next build` start processes of their own; only `start` is a server.
     const bool starts = name != "next" || (launch_.argv.size() > 1 && launch_.argv[1] == "start");
     if (!starts || !contains(kServers, name)) return finish(fmt::format("{} is not node", name));
@@ -215,6 +227,8 @@ Launch resolve_launch(const LaunchQuestion& question, const FileReader& files) {
     launch = std::move(plain);
   }
   const bool cluster = question.mode == Mode::cluster || launch.node;
+  const bool as_wanted = cluster && !launch.node && fix_is_the_mode(launch.argv.front());
+  if (as_wanted) launch.advice.clear();
   launch.mode = cluster ? Mode::cluster : Mode::single;
   if (launch.reason.empty()) launch.reason = "wrappers inside wrappers";
   return launch;

@@ -100,6 +100,7 @@ void Primary::query(Incarnation id, Worker& worker, const wire::QueryServerAct& 
 
 void Primary::listening(Incarnation id, Worker& worker, const wire::ListeningAct& says) {
   bool tcp = says.query.is_tcp();
+  bool ours = false;
   for (Held& held : worker.held) {
     const Listener& listener = listeners_.at(held.listener);
     if (held.announced || !listener.query.same_place(says.query)) continue;
@@ -107,10 +108,13 @@ void Primary::listening(Incarnation id, Worker& worker, const wire::ListeningAct
     if (asked_port != says.query.port && asked_port != 0) continue;
     held.announced = true;
     tcp = listener.opened && listener.opened->tcp;
+    ours = true;
     break;
   }
-  // Bun binds by itself and asks for nothing: what it says is taken as it is.
-  act(primary_action::Tell{event::Listening{id, tcp}});
+  // Bun binds by itself and asks for nothing: what it says is taken as it is, and as the question,
+  // too.
+  if (!std::exchange(worker.asked, true)) act(primary_action::Tell{event::AskedForSocket{id}});
+  act(primary_action::Tell{event::Listening{id, tcp, !ours}});
 }
 
 void Primary::closed(Incarnation id, Worker& worker, const std::string& key) {
@@ -214,15 +218,15 @@ void Primary::distrust(Incarnation id, Worker& worker, std::string reason) {
   act(primary_action::Tell{event::ChannelClosed{id}});
 }
 
-void Primary::channel_ended(Incarnation id) {
+void Primary::channel_ended(Incarnation id, bool speaks_bun) {
   Worker* worker = find(id);
   if (worker == nullptr) return;
-  worker->draining = true;
+  const bool drains_on = std::exchange(worker->draining, true) && speaks_bun;
   worker->ignored = true;
   worker->serving = false;
   worker->held.clear();
   give_back(*worker);
-  act(primary_action::Tell{event::ChannelClosed{id}});
+  if (!drains_on) act(primary_action::Tell{event::ChannelClosed{id}});
   holders_changed(worker->place.program);
 }
 

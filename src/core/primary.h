@@ -89,7 +89,9 @@ class Primary {
 
   void open_channel(Incarnation worker, Place place);
   void said(Incarnation worker, const wire::IpcLine& line, Instant now);
-  void channel_ended(Incarnation worker);
+  // Bun closes its channel as soon as it is asked to disconnect, with requests under way: that says
+  // nothing of its drain. (Checked: 1.4.4.)
+  void channel_ended(Incarnation worker, bool speaks_bun = false);
   void promote(Incarnation worker, SlotId slot);
   void disconnect(Incarnation worker);
   void forget(Incarnation worker);

@@ -198,6 +198,7 @@ void Supervisor::handle(const event::Listening& event, Turn turn) {
   if (worker == nullptr) {
     return;
   }
+  worker->listens_by_itself |= event.by_itself;
   if (!event.tcp) {
     ++worker->other_servers;
     worker->listens_otherwise_since = turn.now;

@@ -85,10 +85,11 @@ struct Worker {
   EndReason end_reason = EndReason::not_asked;
   bool online = false;  // it has spoken over its channel
   bool asked_for_socket = false;
-  bool leaving = false;      // the program itself said that it goes (exitedAfterDisconnect)
-  bool had_to_kill = false;  // SIGKILL was sent by us
-  bool lacked = false;       // it could not be started for want of something that may come back
-  bool stable = false;       // has been ready for kMinimumUptime
+  bool listens_by_itself = false;  // with sockets that are not ours
+  bool leaving = false;            // the program itself said that it goes (exitedAfterDisconnect)
+  bool had_to_kill = false;        // SIGKILL was sent by us
+  bool lacked = false;  // it could not be started for want of something that may come back
+  bool stable = false;  // has been ready for kMinimumUptime
   unsigned tcp_servers = 0;
   unsigned other_servers = 0;                      // pipes, UDP
   bool counts_others = false;                      // it has no other kind

@@ -30,6 +30,12 @@ void Channel::rearm() {
 
 void Channel::send(std::string_view line, int descriptor) {
   if (broken_) return;
+  std::string prefixed;
+  if (reader_.speaks_bun()) {
+    prefixed.assign(1, wire::kBunPrefix);
+    prefixed += line;
+    line = prefixed;
+  }
   if (waiting_.empty()) {
     const Result<std::size_t> sent = sys::send(fd_.get(), line, descriptor);
     if (!sent) {

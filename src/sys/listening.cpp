@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <memory>
@@ -35,12 +36,12 @@ std::optional<int> port_of(std::string_view address) {  // "0100007F:0BB8"
 
 }  // namespace
 
-std::vector<ListeningSocket> parse_listening(std::string_view table) {
+std::vector<ListeningSocket> parse_listening(std::string_view table, bool others) {
   std::vector<ListeningSocket> found;
   for (const std::string_view line : split(table, '\n')) {
     // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …
     const std::vector<std::string_view> fields = split_words(line);
-    if (fields.size() < 10 || fields[3] != kListen) {
+    if (fields.size() < 10 || (fields[3] == kListen) == others) {
       continue;
     }
     const auto port = port_of(fields[1]);
@@ -52,11 +53,11 @@ std::vector<ListeningSocket> parse_listening(std::string_view table) {
   return found;
 }
 
-std::vector<ListeningSocket> listening_sockets() {
+std::vector<ListeningSocket> listening_sockets(bool others) {
   std::vector<ListeningSocket> found;
   for (const char* const path : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
     if (const auto table = read_file(path, kMostTable)) {
-      const auto more = parse_listening(*table);
+      const auto more = parse_listening(*table, others);
       found.insert(found.end(), more.begin(), more.end());
     }
   }
@@ -81,6 +82,22 @@ std::vector<std::uint64_t> sockets_of(Pid pid) {
     }
   }
   return inodes;
+}
+
+std::optional<bool> has_clients(Pid pid) {
+  const std::vector<std::uint64_t> own = sockets_of(pid);
+  const auto is_own = [&own](const ListeningSocket& socket) {
+    return std::ranges::find(own, socket.inode) != own.end();
+  };
+  std::vector<ListeningSocket> servers = listening_sockets();
+  std::erase_if(servers, [&](const ListeningSocket& socket) { return !is_own(socket); });
+  if (servers.empty()) {
+    return std::nullopt;
+  }
+  return std::ranges::any_of(listening_sockets(true), [&](const ListeningSocket& client) {
+    return is_own(client) &&
+           std::ranges::find(servers, client.port, &ListeningSocket::port) != servers.end();
+  });
 }
 
 bool can_share_port(int port) {

@@ -5,7 +5,6 @@
 namespace ni::wire {
 namespace {
 
-constexpr char kBunPrefix = '\x02';
 constexpr std::string_view kInternal = R"({"cmd":"NODE_)";
 constexpr std::string_view kHandle =
     R"({"cmd":"NODE_HANDLE")";  // then ',' or '}': NODE_HANDLE_ACK is another

@@ -6,7 +6,8 @@
 // and is passed over byte by byte, never kept. The one exception is an answer of prom-client's
 // (wire/prom_client.h), while one is expected.
 //
-// Bun puts the byte 0x02 before its internal lines; it is taken off and remembered (speaks_bun).
+// Bun puts the byte 0x02 before its internal lines, and wants it before ours; it is taken off and
+// remembered (speaks_bun).
 // Descriptors ride on the first byte of their line (a NODE_HANDLE). The primary has no use for any
 // that a worker sends: the channel closes them as they come, and each NODE_HANDLE line is reported,
 // since each must be answered. node lib/internal/child_process.js, Node 22.23: target._send()
@@ -21,6 +22,7 @@
 
 namespace ni::wire {
 
+inline constexpr char kBunPrefix = '\x02';
 inline constexpr std::size_t kLongestInternalLine = std::size_t{64} << 10U;
 inline constexpr std::size_t kLongestMetricsLine = std::size_t{1} << 20U;
 

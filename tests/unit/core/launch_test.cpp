@@ -153,6 +153,18 @@ TEST_CASE("JavaScript is given to node only when it knows --import") {
   }
 }
 
+TEST_CASE("Bun and Deno are one process unless a cluster is asked for, and that is said") {
+  for (const char* command : {"bun server.js", "/usr/bin/deno run -A server.ts"}) {
+    INFO(command);
+    CHECK(launch(command).mode == Mode::single);
+    CHECK(launch(command).advice.find("NODEINIT_MODE=cluster") != std::string::npos);
+    for (const Mode mode : {Mode::cluster, Mode::single}) {
+      CHECK(launch(command, {}, mode).mode == mode);
+      CHECK(launch(command, {}, mode).advice.empty());
+    }
+  }
+}
+
 TEST_CASE("Deno gets its connections one by one") {
   CHECK(balance_for("/usr/bin/deno", Balance::kernel) == Balance::round_robin);
   CHECK(balance_for("node", Balance::kernel) == Balance::kernel);

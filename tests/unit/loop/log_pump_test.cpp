@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <string>
@@ -170,11 +171,16 @@ TEST_CASE("two workers share a slow output in turn") {
   Bench bench(kPrefixed);
   const LogPump::Ends one = bench.open(1);
   const LogPump::Ends two = bench.open(2);
-  const auto write_many = [](const UniqueFd& fd) {
-    for (int i = 0; i < 4000; ++i) write_all(fd, std::string(199, 'x') + "\n");
+  std::atomic<int> begun{0};
+  const auto write_many = [&begun](const UniqueFd& fd) {
+    for (int i = 0; i < 4000; ++i) {
+      write_all(fd, std::string(199, 'x') + "\n");
+      if (i == 0) ++begun;
+    }
   };
   std::thread first([&] { write_many(one.out); });
   std::thread second([&] { write_many(two.out); });
+  while (begun < 2) std::this_thread::yield();  // on a busy machine one of them begins late
   std::string got;
   while (got.size() < 600'000) {
     bench.loop.turn(1);
@@ -185,7 +191,7 @@ TEST_CASE("two workers share a slow output in turn") {
     for (std::size_t at = got.find(what); at != got.npos; at = got.find(what, at + 1)) ++found;
     return found;
   };
-  // A good deal less than a block's worth: on a busy machine one of them begins late.
+  // A good deal less than a block's worth.
   CHECK(count("0 out | ") > 100);
   CHECK(count("1 out | ") > 100);
   while (bench.pump.counters().streams[0].lines < 8000) {
