@@ -65,7 +65,8 @@ TEST_CASE("a queued signal keeps its value and its place") {
   }
 }
 
-TEST_CASE("a signal descriptor gives what is pending and then nothing, without waiting") {
+TEST_CASE("a signal descriptor gives what is pending and then nothing, without waiting",
+          "[not-emulated]") {
   const Blocked blocked;
   const auto fd = sys::open_signal_fd();
   REQUIRE(fd);
