@@ -89,5 +89,5 @@ echo "== $suite, $target: the unit tests"
 # for another processor: no loader of it is to be found here.
 [ "$target" = arm64 ] && options+=(-DCMAKE_EXE_LINKER_FLAGS=-static "'-DNODEINIT_TEST_FILTER=~[not-emulated]'")
 inside "cmake -S . -B build-tests -G Ninja -DCMAKE_BUILD_TYPE=Debug ${options[*]} &&
-  cmake --build build-tests -j 2 &&
+  cmake --build build-tests -j 2 --target unit_base unit_wire unit_core unit_sys unit_loop unit_app simulation &&
   ctest --test-dir build-tests --output-on-failure -j 2 --timeout 900 -R '^(unit|simulation)'"
