@@ -36,7 +36,7 @@ Result<void> Runtime::open_http() {
   }
   NI_TRY(http_, loop::HttpServer::listen(
                     loop_, *config_.http,
-                    [this](const wire::HttpRequest& request, loop::HttpServer::Reply reply) {
+                    [this](const wire::HttpRequest& request, const loop::HttpServer::Reply& reply) {
                       answer(request, reply);
                     }));
   log_.info("http", "probes, status and metrics at http://" + http_->address());

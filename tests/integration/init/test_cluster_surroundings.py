@@ -72,6 +72,15 @@ def test_a_reached_limit_of_processes_at_the_start_is_told():
         assert "cannot start sleep: Resource temporarily unavailable" in run.err
 
 
+@pytest.mark.parametrize("mode", ["cluster", "single"])
+def test_no_memory_for_a_process_is_told(mode):
+    stage = ["-p", "-v", str(errno.ENOMEM)]
+    with cluster.start(SLEEP, "--restart-limit", "2/60s", "--mode", mode, stage=stage) as run:
+        run.expect(126)
+        assert "cannot start sleep: Cannot allocate memory" in run.err
+        assert "terminate" not in run.err
+
+
 def test_a_limit_of_processes_reached_later_is_survived():
     with pids_group() as group, cluster.start(
         ["sh", "-c", "(sleep 1 & ) ; exec sleep 60"], "--restart-backoff", "50ms..100ms",

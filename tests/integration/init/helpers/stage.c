@@ -9,6 +9,7 @@
 //   -c        no capability in the bounding set       -u UID   user        -n  no_new_privs
 //   -i SIG    ignored    -b SIG  blocked    -k SIG  pending, if blocked
 //   -s ERRNO  seccomp: every system call from 424 on fails with ERRNO      -x FD  closed
+//   -v ERRNO  seccomp: clone(CLONE_VFORK) fails with ERRNO, as when the kernel has no memory for a process
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +40,7 @@ static void must(int ok, const char* what) {
   }
 }
 
-static const char kOptions[] = "+pPr:RTtg:l:m:d:cu:ni:b:k:s:x:";
+static const char kOptions[] = "+pPr:RTtg:l:m:d:cu:ni:b:k:s:v:x:";
 
 // Each option in turn, for every letter of `letters`.
 static void each(int argc, char** argv, const char* letters, void (*apply)(int, const char*)) {
@@ -71,6 +72,19 @@ static void filter_system_calls(int error) {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   struct sock_fprog program = {.len = 4, .filter = code};
+  must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "seccomp");
+}
+
+static void refuse_vfork(int error) {
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_VFORK, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {.len = 6, .filter = code};
   must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "seccomp");
 }
 
@@ -121,6 +135,7 @@ static void inside(int option, const char* value) {
     case 'b': block(atoi(value)); break;
     case 'k': kill(getpid(), atoi(value)); break;
     case 's': filter_system_calls(atoi(value)); break;
+    case 'v': refuse_vfork(atoi(value)); break;
     case 'x': close(atoi(value)); break;
   }
 }
@@ -143,7 +158,7 @@ int main(int argc, char** argv) {
     must(read(ready[0], &go, 1) == 1, "go");
     close(ready[0]), close(ready[1]);
     if (report >= 0) close(report);
-    each(argc, argv, "Rtglmdcunibksx", inside);
+    each(argc, argv, "Rtglmdcunibksvx", inside);
     execvp(argv[optind], argv + optind);
     must(0, argv[optind]);
   }
