@@ -3,7 +3,8 @@
 #
 #   tests/run.sh                  everything but the slow tests
 #   tests/run.sh --long           the slow tests too (soak, fuzz, load)
-#   tests/run.sh --only TIER      one tier (may be given several times): unit tidy integration container fuzz
+#   tests/run.sh --only TIER      one tier (may be given several times): unit simulation tidy integration
+#                                 container fuzz
 #   tests/run.sh --no-install     trust what is installed
 #
 # Needs Debian 12 and, to install, root or sudo. Safe to run twice: what is there is not made again. Downloads
@@ -47,7 +48,7 @@ wanted() {
 }
 for tier in ${only[@]+"${only[@]}"}; do
   case $tier in
-    unit | tidy | integration | container | fuzz) ;;
+    unit | simulation | tidy | integration | container | fuzz) ;;
     *) echo "tests/run.sh: no tier $tier" >&2; exit 64 ;;
   esac
 done
@@ -146,6 +147,12 @@ ls -l build/nodeinit
 
 if wanted unit; then
   tier unit $unit_limit ctest --preset dev -j 2 --timeout 300 --output-junit "$PWD/$results/unit.xml"
+fi
+# The dev build has lived a thousand lives under the sanitizers; this one lives millions of steps.
+if wanted simulation; then
+  build simulation
+  tier simulation $unit_limit env NODEINIT_SEEDS=20000 build-simulation/tests/simulation/simulation \
+    --reporter junit --out "$PWD/$results/simulation.xml"
 fi
 if wanted tidy; then
   tier tidy $tidy_limit $python tests/lint/tidy.py . build-dev -j 2
