@@ -106,3 +106,13 @@ group buffers
 echo 256M > $R/buffers/memory.max
 NODEINIT_RESTART=never inside buffers /nodeinit -- /node /buffers.js 2>&1 | grep nodeinit:
 grep '^oom_kill ' $R/buffers/memory.events
+
+# Kubernetes sets memory.oom.group for every container (1.28 and newer): all of it dies, its init too.
+section together
+group together
+echo 256M > $R/together/memory.max
+echo 1 > $R/together/memory.oom.group
+NODEINIT_MODE=cluster inside together /unshare --pid --fork --mount-proc /nodeinit -- /node /buffers.js > /dev/null 2>&1
+echo "exit $?"
+grep '^oom_group_kill ' $R/together/memory.events
+grep '^populated ' $R/together/cgroup.events

@@ -133,3 +133,7 @@ def test_buffers_without_end_are_killed_and_told_with_the_cause(told):
     for part in ("limit 256 MiB", "its share 224 MiB", "its heap limit", "resident", "(Buffers, native add-ons) is the cause"):
         assert part in killed[1]
     assert "oom_kill 1" in told["buffers"]
+
+
+def test_where_the_kernel_kills_the_group_as_a_whole_nothing_is_left_behind(told):
+    assert told["together"].splitlines() == ["exit 137", "oom_group_kill 1", "populated 0"]
