@@ -1,9 +1,11 @@
 """What it costs when the workers' output goes through nodeinit, beside pm2-runtime and a shell pipeline, interleaved:
 usage logs.py [--rounds N] [--mib N] [--line BYTES] [--node MAJOR].
 
-Four writers of Node write lines as fast as they can. Through a bare pipe, read by cat, is the measure (1.00); each way is
+Four writers of Node write lines as fast as they can: by console.log, as applications do, and by write(2) with 16 KiB at a
+time, which costs a writer nearly nothing and shows what the pipes themselves carry. Through a bare pipe, read by cat, is the measure (1.00); each way is
 the median of its ratios to the bare pipe of the same round. The time is that of the writers, from the first one's first
-byte to the last one's last. pm2-runtime gets a share of the bytes: it would take minutes. Memory is the supervisor's
+byte to the last one's last. pm2-runtime and sed get a sixteenth of the bytes: they
+would take minutes. Memory is the supervisor's
 largest resident set (VmHWM).
 """
 
@@ -82,14 +84,14 @@ def peak_kib(pid):
     return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
 
 
-def measure(way, binary, mib, line, shape):
+def measure(way, binary, mib, line, shape, how):
     """(bytes a second, largest resident set of the supervisor in KiB)"""
-    size = mib * 1024 * 1024 // WRITERS // (16 if way is pm2 else 1)
+    size = mib * 1024 * 1024 // WRITERS // (16 if way in (pm2, shell) else 1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "writer.js").write_text(WRITER)
         env = {"PATH": os.environ["PATH"], "HOME": name, "PM2_HOME": f"{name}/pm2", "FOLDER": name, "BYTES": str(size),
-               "LINE": str(line), "SHAPE": shape}  # fmt: skip
+               "LINE": str(line), "SHAPE": shape, "HOW": how}  # fmt: skip
         # A PID namespace of its own: whatever it started ends with it.
         words = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *map(str, way(folder, binary))]
         with open(os.devnull, "wb") as nowhere:
@@ -129,16 +131,17 @@ def main():
     binary = node.path(asked.node)
     print(f"{WRITERS} writers, lines of {asked.line} bytes, {asked.mib} MiB, {os.cpu_count()} CPUs, {asked.rounds} rounds\n")
     print("| lines of | way | MB/s, median | ratio to the bare pipe | largest RSS, KiB |\n|---|---|---|---|---|")
-    for shape in ("text", "json"):
+    for how, shape, mib in (("console.log", "text", asked.mib // 4), ("console.log", "json", asked.mib // 4),
+                            ("write(2)", "text", asked.mib), ("write(2)", "json", asked.mib)):  # fmt: skip
         ratios, rates, peaks = ({name: [] for name in WAYS} for _ in range(3))
         for _ in range(asked.rounds):
             for name, way in WAYS.items():
-                rate, peak = measure(way, binary, asked.mib, asked.line, shape)
+                rate, peak = measure(way, binary, mib, asked.line, shape, how)
                 rates[name].append(rate)
                 peaks[name].append(peak)
                 ratios[name].append(rate / rates["bare pipe"][-1])
         for name in WAYS:
-            print(f"| {shape} | {name} | {statistics.median(rates[name]) / 1e6:.0f} | "
+            print(f"| {how}, {shape} | {name} | {statistics.median(rates[name]) / 1e6:.0f} | "
                   f"{statistics.median(ratios[name]):.2f} | {max(peaks[name])} |", flush=True)  # fmt: skip
 
 

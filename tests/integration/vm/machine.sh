@@ -115,4 +115,5 @@ echo 1 > $R/together/memory.oom.group
 NODEINIT_MODE=cluster inside together /unshare --pid --fork --mount-proc /nodeinit -- /node /buffers.js > /dev/null 2>&1
 echo "exit $?"
 grep '^oom_group_kill ' $R/together/memory.events
-grep '^populated ' $R/together/cgroup.events
+is_empty() { grep -q '^populated 0' $R/$1/cgroup.events; }
+within 30 is_empty together && echo "nobody is left"

@@ -136,4 +136,4 @@ def test_buffers_without_end_are_killed_and_told_with_the_cause(told):
 
 
 def test_where_the_kernel_kills_the_group_as_a_whole_nothing_is_left_behind(told):
-    assert told["together"].splitlines() == ["exit 137", "oom_group_kill 1", "populated 0"]
+    assert told["together"].splitlines() == ["exit 137", "oom_group_kill 1", "nobody is left"]
