@@ -39,17 +39,18 @@ void MetricsRounds::answered(Incarnation worker, std::string_view line) {
   const auto program = programs_.find(worker);
   if (program == programs_.end()) return;  // it was not asked
   answering_.insert(program->second);
-  const auto answer = wire::parse_prom_client_answer(line);
   const auto asked = pending_.find(worker);
-  if (asked != pending_.end() && answer && answer->request == request_) {
+  if (asked == pending_.end()) return;  // too late, or twice: not worth parsing
+  const auto answer = wire::parse_prom_client_answer(line);
+  if (!answer) {
+    pending_.erase(asked);
+    ++answers_.unusable;
+  } else if (answer->request == request_) {
     merged_.add(asked->second.label, answer->registries);
     pending_.erase(asked);
     ++answers_.merged;
-  } else if (asked != pending_.end() && !answer) {
-    pending_.erase(asked);
-    ++answers_.unusable;
   }
-  if (is_under_way()) set_deadline();
+  set_deadline();
 }
 
 void MetricsRounds::gone(Incarnation worker) {

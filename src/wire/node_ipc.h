@@ -4,7 +4,7 @@
 // cares for: one JSON text per line, '\n' at its end. Only lines that begin with {"cmd":"NODE_ are
 // kept, and those have a bound; what the program itself sends with process.send() may be megabytes
 // and is passed over byte by byte, never kept. The one exception is an answer of prom-client's
-// (wire/prom_client.h), while one is expected.
+// (wire/prom_client.h), once the worker was asked for one.
 //
 // Bun puts the byte 0x02 before its internal lines, and wants it before ours; it is taken off and
 // remembered (speaks_bun).

@@ -69,14 +69,12 @@ def burst(port, path, count, timeout=30, host="127.0.0.1"):
     return futures
 
 
-class Load:
-    def __init__(self, port, path="/", clients=4, keep_alive=True, timeout=5, pause=0.0, host="127.0.0.1"):
-        self._target = (host, port)
-        self._path, self._keep_alive, self._timeout, self._pause = path, keep_alive, timeout, pause
-        self._over = threading.Event()
-        self._lock = threading.Lock()
-        self.tally = Tally()
-        self._threads = [threading.Thread(target=self._client, daemon=True) for _ in range(clients)]
+class Clients:
+    """`count` threads that run _client(index) from `with` on until is_over(); joined within `patience` seconds."""
+
+    def __init__(self, count, patience):
+        self._patience, self._over, self._lock = patience, threading.Event(), threading.Lock()
+        self._threads = [threading.Thread(target=self._client, args=(i,), daemon=True) for i in range(count)]
 
     def __enter__(self):
         for thread in self._threads:
@@ -86,13 +84,27 @@ class Load:
     def __exit__(self, *_):
         self.stop()
 
-    def stop(self) -> Tally:
+    def is_over(self):
+        return self._over.is_set()
+
+    def stop(self):
         self._over.set()
         for thread in self._threads:
-            thread.join(self._timeout + 5)
+            thread.join(self._patience)
+
+
+class Load(Clients):
+    def __init__(self, port, path="/", clients=4, keep_alive=True, timeout=5, pause=0.0, host="127.0.0.1"):
+        self._target = (host, port)
+        self._path, self._keep_alive, self._timeout, self._pause = path, keep_alive, timeout, pause
+        self.tally = Tally()
+        super().__init__(clients, timeout + 5)
+
+    def stop(self) -> Tally:
+        super().stop()
         return self.tally
 
-    def _client(self):
+    def _client(self, _):
         connection, used = None, False
         while not self._over.is_set():
             if connection is None:

@@ -6,10 +6,9 @@ import os
 import random
 import signal
 import socket
-import threading
 
 import pytest
-from support import node, nodeinit
+from support import http, node, nodeinit
 
 # Notes who has been accepted, at once: the address is the client's name.
 SERVER = """
@@ -24,24 +23,14 @@ CLIENTS = 64
 HUNG = 30
 
 
-class Clients:
+class Clients(http.Clients):
     def __init__(self, port):
         self.port, self.answered, self.lost = port, 0, {}  # lost: address -> what the client saw
-        self._next, self._over, self._lock = 0, threading.Event(), threading.Lock()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(CLIENTS)]
+        self._next = 0
+        super().__init__(CLIENTS, HUNG + 5)
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        for thread in self._threads:
-            thread.join(HUNG + 5)
-
-    def _run(self):
-        while not self._over.is_set():
+    def _client(self, _):
+        while not self.is_over():
             with self._lock:
                 self._next += 1
                 number = self._next

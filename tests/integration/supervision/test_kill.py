@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import statistics
-import threading
 import time
 
 import pytest
@@ -23,28 +22,17 @@ require('http').createServer((request, response) => {
 """
 
 
-class Clients:
+class Clients(strict.Clients):
     """Each request has a number of its own. errors: (number, kind, pid of the last answer on that connection)."""
 
     def __init__(self, port, keep_alive, count):
         self.port, self.keep_alive = port, keep_alive
         self.errors, self.answered = [], 0
-        self._over, self._lock = threading.Event(), threading.Lock()
-        self._threads = [threading.Thread(target=self._run, args=(i,), daemon=True) for i in range(count)]
+        super().__init__(count, patience=15)
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        for thread in self._threads:
-            thread.join(15)
-
-    def _run(self, index):
+    def _client(self, index):
         connection, answered_by, number = None, None, 0
-        while not self._over.is_set():
+        while not self.is_over():
             number += 1
             name = f"/{'k' if self.keep_alive else 's'}{index}-{number}"
             if connection is None:
