@@ -256,7 +256,7 @@ void DataPlane::perform(const primary_action::Steer& action) {
   std::erase_if(members, [&](std::uint32_t member) { return member >= sockets.size(); });
   const int fd = sockets.front().get();
   const Result<void> done =
-      action.by_address ? sys::steer_by_address(fd, members) : sys::steer_at_random(fd, members);
+      action.by_address ? sys::steer_by_address(fd, members) : sys::steer_by_port(fd, members);
   if (!done) warn(done.error(), "the kernel spreads connections over all slots");
 }
 
@@ -321,8 +321,8 @@ void DataPlane::perform(const primary_action::LookAtQueues& action) {
   if (it == listeners_.end()) return;
   std::vector<int> fds;
   for (const sys::UniqueFd& socket : it->second.sockets) fds.push_back(socket.get());
-  const Result<std::vector<bool>> readable = sys::readable(fds);
-  primary_.looked(action.listener, readable ? *readable : std::vector<bool>());
+  const Result<std::vector<unsigned>> lengths = sys::accept_queue_lengths(fds);
+  primary_.looked(action.listener, lengths ? *lengths : std::vector<unsigned>());
 }
 
 void DataPlane::perform(const primary_action::IgnoreNew& action) {

@@ -214,7 +214,7 @@ Result<std::vector<sys::UniqueFd>> plug_listen_sockets(ListenSockets& group) {
     const int fd = group.sockets[member].get();
     // A second listen(2) changes the backlog. 0: full with one connection.
     if (auto done = sys::listen(fd, 0); !done) return std::move(done).error();
-    if (auto done = sys::steer_at_random(fd, std::array{member}); !done) {
+    if (auto done = sys::steer_by_port(fd, std::array{member}); !done) {
       return std::move(done).error();
     }
     for (int i = 0; i < kTries; ++i) {
@@ -229,7 +229,7 @@ Result<std::vector<sys::UniqueFd>> plug_listen_sockets(ListenSockets& group) {
     }
   }
   const int first = group.sockets.front().get();
-  if (auto done = sys::steer_at_random(first, std::array{slots}); !done) {
+  if (auto done = sys::steer_by_port(first, std::array{slots}); !done) {
     return std::move(done).error();
   }
   return strangers;

@@ -29,7 +29,7 @@ void Primary::set_program(ProgramId program, const Program& settings) {
     if (listener.program != program || !listener.opened) continue;
     if (listener.spread != Spread::socket_per_slot || listener.sockets.size() >= slots) continue;
     listener.sockets.resize(slots, Watching::no);
-    listener.waited.resize(slots, 0);
+    listener.queues.resize(slots);
     act(primary_action::ExtendListener{id, static_cast<unsigned>(listener.sockets.size())});
     update_watches(id, listener);
   }

@@ -16,10 +16,13 @@
 // answered (as Node does).
 //
 // A worker that is blocked (a long computation) leaves connections in its queue. The first
-// connection after a rest wakes us (a one-shot watch); then we look at the queues every kLookEvery
-// until they have been empty for a while. A queue that is not empty at two looks in a row belongs
-// to a blocked worker: the kernel is told to pass it by, what waits is given to workers whose queue
-// is empty, and it is pinged; when it answers it is back.
+// connection after a rest wakes us (a one-shot watch); then we look at the queues every kLookEvery,
+// the first time and when something waits while a neighbour is idle after kLookAgain, until they
+// have been empty for a while. A queue that is not empty at two looks in a row, and no
+// shorter at the second, belongs to a blocked worker: the kernel is told to pass it by, what waits is
+// given to workers whose queue was empty both times, and it is pinged; when it answers it is back.
+// Under a load that keeps all workers busy it is seldom so, and to move connections would cost more
+// than it gains.
 //
 // When the container stops (stop_accepting), whoever has connected is served: the kernel is told to
 // ignore new clients, workers empty their queues, and only then they are disconnected. When the
@@ -30,6 +33,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -65,7 +69,9 @@ class Primary {
   static constexpr std::size_t kMostHomeless = 256;  // connections without a worker, held by us
 
   static constexpr Duration kLookEvery = 3ms;
-  static constexpr unsigned kLooksWhileEmpty = 16;
+  static constexpr Duration kLookAgain = 1ms;
+  static constexpr unsigned kLooksToTell = 2;
+  static constexpr unsigned kLooksWhileEmpty = 4;
   static constexpr Duration kFirstPingPatience = 30s;
   // We come so much too late to a deadline when we did not run ourselves: the container was frozen,
   // stopped or starved, and its workers were too.
@@ -111,7 +117,8 @@ class Primary {
   void connection_arrived(SocketRef socket, ConnectionId connection);
   void accepted(SocketRef socket, bool queue_empty);
 
-  void looked(ListenerId listener, const std::vector<bool>& readable);
+  // How many connections wait on each socket.
+  void looked(ListenerId listener, std::span<const unsigned> lengths);
 
   std::optional<Instant> next_deadline() const;
   void on_deadline(Instant now);
@@ -132,6 +139,11 @@ class Primary {
   // Of a socket. armed, waits_for_worker, accepting: its connections are for us to hand over.
   // rested: a worker minds it, and we are told of the next connection only to begin looking.
   enum class Watching : std::uint8_t { no, rested, armed, waits_for_worker, accepting };
+  struct Queue {  // as the looks found it
+    unsigned length = 0;
+    unsigned stuck = 0;  // so many looks in a row something waited, and nothing was taken between
+    unsigned empty = 0;  // so many looks in a row nothing waited
+  };
   struct Query {  // of a worker, to be answered when the listener is open
     Incarnation worker;
     std::int64_t seq;
@@ -146,7 +158,7 @@ class Primary {
     std::vector<Query> asking;
     std::vector<Watching> sockets;
     std::vector<std::uint32_t> steered;
-    std::vector<unsigned> waited;     // by socket: at so many looks in a row something waited
+    std::vector<Queue> queues;        // by socket
     std::set<std::uint32_t> blocked;  // sockets whose worker is blocked
     std::optional<Instant> next_look;
     unsigned empty_looks = 0;

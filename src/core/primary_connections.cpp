@@ -14,7 +14,7 @@ void Primary::queue_readable(SocketRef ref, Instant now) {
   Watching& watching = it->second.sockets[ref.socket];
   if (watching == Watching::rested) {
     watching = Watching::no;
-    if (!it->second.next_look) it->second.next_look = now + kLookEvery;
+    if (!it->second.next_look) it->second.next_look = now + kLookAgain;
     it->second.empty_looks = 0;
   }
   if (watching != Watching::armed) return;

@@ -27,7 +27,7 @@ ListenerId Primary::find_or_open(ProgramId program, const wire::ListenQuery& que
                     : per_slot  ? Spread::socket_per_slot
                                 : Spread::one_socket;
   listener.sockets.assign(per_slot ? settings.slots : 1, Watching::no);
-  listener.waited.assign(listener.sockets.size(), 0);
+  listener.queues.assign(listener.sockets.size(), {});
   act(primary_action::OpenListener{.listener = id,
                                    .query = query,
                                    .sockets = static_cast<unsigned>(listener.sockets.size()),
@@ -88,7 +88,7 @@ void Primary::answer(Incarnation id, Worker& worker, ListenerId listener_id, std
     if (listener.spread == Spread::socket_per_slot && slot >= listener.sockets.size() &&
         slot < kMostSlots) {
       listener.sockets.resize(slot + 1, Watching::no);
-      listener.waited.resize(slot + 1, 0);
+      listener.queues.resize(slot + 1);
       act(primary_action::ExtendListener{listener_id, slot + 1});
     }
     const std::uint32_t socket = slot < listener.sockets.size() ? slot : 0;

@@ -27,45 +27,51 @@ bool Primary::may_look(ListenerId id, const Listener& listener) const {
          }) > 1;
 }
 
-// Free, and nothing waits in its own queue.
+// Free, and nothing waits in its own queue, nor did a moment ago.
 bool Primary::is_idle(const Worker& worker, ListenerId id) const {
   const Listener& listener = listeners_.at(id);
   const std::uint32_t slot = worker.place.slot.value;
   const std::uint32_t own = slot < listener.sockets.size() ? slot : 0;
-  return is_free(worker, id) && !listener.blocked.contains(own) && listener.waited[own] == 0;
+  return is_free(worker, id) && !listener.blocked.contains(own) &&
+         listener.queues[own].empty >= kLooksToTell;
 }
 
-void Primary::looked(ListenerId id, const std::vector<bool>& readable) {
+void Primary::looked(ListenerId id, std::span<const unsigned> lengths) {
   const auto it = listeners_.find(id);
   if (it == listeners_.end()) return;
   Listener& listener = it->second;
   // Beyond its own sockets stands the one that ignores new connections.
   const auto own = std::span(listener.sockets).size();
-  for (std::size_t i = 0; settling_ && i < std::min(own, readable.size()); ++i) {
-    if (readable[i]) settling_->waiting = true;
+  for (std::size_t i = 0; settling_ && i < std::min(own, lengths.size()); ++i) {
+    if (lengths[i] > 0) settling_->waiting = true;
   }
   if (!listener.next_look) return;
-  const auto waits = [&](std::uint32_t socket) {
-    return socket < readable.size() && readable[socket];
-  };
-  for (std::uint32_t socket = 0; socket < listener.sockets.size(); ++socket) {
-    listener.waited[socket] = waits(socket) ? listener.waited[socket] + 1 : 0;
+  for (std::size_t socket = 0; socket < own; ++socket) {
+    Queue& queue = listener.queues[socket];
+    const unsigned before =
+        std::exchange(queue.length, socket < lengths.size() ? lengths[socket] : 0);
+    queue.empty = queue.length == 0 ? queue.empty + 1 : 0;
+    queue.stuck = queue.length == 0 ? 0 : queue.length < before ? 1 : queue.stuck + 1;
   }
   const bool looking = may_look(id, listener);
   for (std::uint32_t socket = 0; socket < listener.sockets.size() && looking; ++socket) {
     if (!minded(id, listener, socket)) continue;
-    if (listener.waited[socket] >= 2) pass_by(id, listener, socket);
-    if (waits(socket) && listener.blocked.contains(socket) &&
+    if (listener.queues[socket].stuck >= kLooksToTell) pass_by(id, listener, socket);
+    if (listener.queues[socket].length > 0 && listener.blocked.contains(socket) &&
         listener.sockets[socket] == Watching::no) {
       listener.sockets[socket] = Watching::waits_for_worker;
     }
   }
-  listener.empty_looks =
-      std::ranges::find(readable, true) == readable.end() ? listener.empty_looks + 1 : 0;
-  listener.next_look = now_ + kLookEvery;
+  const bool all_empty = std::ranges::all_of(lengths, [](unsigned length) { return length == 0; });
+  listener.empty_looks = all_empty ? listener.empty_looks + 1 : 0;
+  const bool suspected =
+      looking &&
+      std::ranges::any_of(listener.queues, [](const Queue& queue) { return queue.stuck == 1; }) &&
+      std::ranges::any_of(workers_, [&](const auto& entry) { return is_idle(entry.second, id); });
+  listener.next_look = now_ + (suspected ? kLookAgain : kLookEvery);
   if (!looking || (listener.empty_looks >= kLooksWhileEmpty && listener.blocked.empty())) {
     listener.next_look.reset();
-    std::ranges::fill(listener.waited, 0);
+    if (!looking) std::ranges::fill(listener.queues, Queue{});
     update_watches(id, listener);
   }
   accept_for_free_workers();
@@ -94,7 +100,7 @@ void Primary::answered(Worker& worker) {
          std::vector(listener.blocked.begin(), listener.blocked.end())) {
       if (!accepts(worker, held.listener, socket)) continue;
       listener.blocked.erase(socket);
-      listener.waited[socket] = 0;
+      listener.queues[socket].stuck = 0;
       if (listener.sockets[socket] == Watching::waits_for_worker)
         listener.sockets[socket] = Watching::no;
       steer(held.listener, listener);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -184,14 +185,6 @@ Result<std::optional<UniqueFd>> accept(int fd) {
   }
 }
 
-Result<unsigned> accept_queue_length(int fd) {
-  tcp_info info{};
-  socklen_t size = sizeof(info);
-  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return failed("look at", fd);
-  // tcp(7), net/ipv4/tcp.c tcp_get_info(): for a listening socket this field is its accept queue.
-  return info.tcpi_unacked;
-}
-
 Result<SocketPair> make_socket_pair() {
   std::array<int, 2> ends{-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
@@ -258,7 +251,7 @@ Result<Received> receive(int fd, std::span<char> buffer) {
   return received;
 }
 
-Result<std::vector<bool>> readable(std::span<const int> fds) {
+Result<std::vector<unsigned>> accept_queue_lengths(std::span<const int> fds) {
   std::vector<pollfd> polled;
   polled.reserve(fds.size());
   for (const int fd : fds) polled.push_back({fd, POLLIN, 0});
@@ -267,9 +260,16 @@ Result<std::vector<bool>> readable(std::span<const int> fds) {
     ready = ::poll(polled.data(), polled.size(), 0);
   } while (ready < 0 && errno == EINTR);
   if (ready < 0) return failed("poll", "sockets");
-  std::vector<bool> result;
+  std::vector<unsigned> result;
   result.reserve(polled.size());
-  for (const pollfd& one : polled) result.push_back((one.revents & POLLIN) != 0);
+  for (const pollfd& one : polled) {
+    const bool readable = (one.revents & POLLIN) != 0;
+    // net/ipv4/tcp.c, tcp_get_info(): of a listening socket this field is its accept queue.
+    tcp_info info{};
+    socklen_t size = sizeof(info);
+    if (readable) (void)::getsockopt(one.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    result.push_back(readable ? std::max(1U, unsigned{info.tcpi_unacked}) : 0U);
+  }
   return result;
 }
 

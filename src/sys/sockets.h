@@ -54,8 +54,6 @@ Result<SocketAddress> local_address(int fd);
 // The next connection, or nothing when none waits. A connection that was aborted while it waited is
 // passed over.
 Result<std::optional<UniqueFd>> accept(int fd);
-// How many connections wait to be accepted on a listening TCP socket.
-Result<unsigned> accept_queue_length(int fd);
 
 // Two connected stream sockets.
 struct SocketPair {
@@ -78,16 +76,17 @@ struct Received {
 };
 Result<Received> receive(int fd, std::span<char> buffer);  // bytes 0 and not end: nothing there now
 
-// Which of these are readable now.
-Result<std::vector<bool>> readable(std::span<const int> fds);
+// How many connections wait to be accepted on each of these listening sockets; 1 stands for some
+// where the kernel does not count them (it does for TCP).
+Result<std::vector<unsigned>> accept_queue_lengths(std::span<const int> fds);
 
 // Whom the kernel gives a new connection of a SO_REUSEPORT group to (SO_ATTACH_REUSEPORT_CBPF):
 // indices in the order in which the members called listen(2). Replaces what was attached,
 // atomically. Never before the member listens: that would give it a group of its own. Neither
-// capability nor privilege is needed. At random among `members`; they must not be empty, at most
-// kMostSteered.
+// capability nor privilege is needed. `members` must not be empty, at most kMostSteered.
+// By the client's port, so that successive connections of one client go to one member after another.
 inline constexpr std::size_t kMostSteered = 1024;
-Result<void> steer_at_random(int fd, std::span<const std::uint32_t> members);
+Result<void> steer_by_port(int fd, std::span<const std::uint32_t> members);
 // By the client's address, v4 or v6: bucket i of `members` has the member for addresses of hash i.
 Result<void> steer_by_address(int fd, std::span<const std::uint32_t> members);
 

@@ -1,6 +1,7 @@
 // The primary against workers that say anything at any time: the input is a list of steps, of which the most frequent
 // is a piece of some worker's byte stream. Whatever comes, the rules that keep real workers alive must hold.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -166,52 +167,51 @@ class World {
   }
 
   void perform(const PrimaryAction& action) {
-    std::visit(Overloaded{
-                   [&](const act::OpenListener& open) {
-                     FUZZ_REQUIRE(open.sockets >= 1 && open.sockets <= Primary::kMostSlots);
-                     primary_.listener_opened(
-                         open.listener,
-                         {.error_number = error_, .port = 1, .tcp = true, .name = {}});
-                   },
-                   [&](const act::Send& send) {
-                     FUZZ_REQUIRE(streams_.contains(send.to));
-                     FUZZ_REQUIRE(send.line.ends_with('\n') &&
-                                  send.line.find('\n') == send.line.size() - 1);
-                     if (send.line == wire::ping_line()) handle_sent(send.to, true);
-                     if (send.line == wire::handle_ack_line())
-                       FUZZ_REQUIRE(streams_[send.to].owes-- > 0);
-                   },
-                   [&](const act::SendSocket& send) { handle_sent(send.to); },
-                   [&](const act::SendConnection& send) {
-                     handle_sent(send.to);
-                     const auto it = connections_.find(send.connection);
-                     FUZZ_REQUIRE(it != connections_.end());
-                     it->second = send.to;
-                   },
-                   [&](const act::DropConnection& drop) {
-                     FUZZ_REQUIRE(connections_.erase(drop.connection) == 1);
-                   },
-                   [&](const act::Steer& steer) { FUZZ_REQUIRE(!steer.sockets.empty()); },
-                   [&](const act::Accept& accept) {
-                     unsigned taken = 0;
-                     for (; taken < accept.at_most && waiting_ > 0; ++taken, --waiting_) {
-                       const ConnectionId id{next_connection_++};
-                       connections_[id] = {};
-                       primary_.connection_arrived(accept.socket, id);
-                     }
-                     primary_.accepted(accept.socket, waiting_ == 0);
-                   },
-                   [&](const act::LookAtQueues& look) {
-                     primary_.looked(look.listener, {waiting_ > 0, waiting_ > 3, false});
-                   },
-                   [&](const act::Tell& tell) {
-                     if (const auto* silent = std::get_if<event::Unresponsive>(&tell.event)) {
-                       FUZZ_REQUIRE(streams_.contains(silent->worker));
-                     }
-                   },
-                   [](const auto&) {},
-               },
-               action);
+    std::visit(
+        Overloaded{
+            [&](const act::OpenListener& open) {
+              FUZZ_REQUIRE(open.sockets >= 1 && open.sockets <= Primary::kMostSlots);
+              primary_.listener_opened(
+                  open.listener, {.error_number = error_, .port = 1, .tcp = true, .name = {}});
+            },
+            [&](const act::Send& send) {
+              FUZZ_REQUIRE(streams_.contains(send.to));
+              FUZZ_REQUIRE(send.line.ends_with('\n') &&
+                           send.line.find('\n') == send.line.size() - 1);
+              if (send.line == wire::ping_line()) handle_sent(send.to, true);
+              if (send.line == wire::handle_ack_line()) FUZZ_REQUIRE(streams_[send.to].owes-- > 0);
+            },
+            [&](const act::SendSocket& send) { handle_sent(send.to); },
+            [&](const act::SendConnection& send) {
+              handle_sent(send.to);
+              const auto it = connections_.find(send.connection);
+              FUZZ_REQUIRE(it != connections_.end());
+              it->second = send.to;
+            },
+            [&](const act::DropConnection& drop) {
+              FUZZ_REQUIRE(connections_.erase(drop.connection) == 1);
+            },
+            [&](const act::Steer& steer) { FUZZ_REQUIRE(!steer.sockets.empty()); },
+            [&](const act::Accept& accept) {
+              unsigned taken = 0;
+              for (; taken < accept.at_most && waiting_ > 0; ++taken, --waiting_) {
+                const ConnectionId id{next_connection_++};
+                connections_[id] = {};
+                primary_.connection_arrived(accept.socket, id);
+              }
+              primary_.accepted(accept.socket, waiting_ == 0);
+            },
+            [&](const act::LookAtQueues& look) {
+              primary_.looked(look.listener, std::array{waiting_, waiting_ > 3 ? 1U : 0U, 0U});
+            },
+            [&](const act::Tell& tell) {
+              if (const auto* silent = std::get_if<event::Unresponsive>(&tell.event)) {
+                FUZZ_REQUIRE(streams_.contains(silent->worker));
+              }
+            },
+            [](const auto&) {},
+        },
+        action);
   }
 
   void settle() {

@@ -1,5 +1,7 @@
 #include "unit/core/primary_world.h"
 
+#include <array>
+
 using namespace ni;
 using namespace ni::primary_test;
 namespace act = ni::primary_action;
@@ -217,10 +219,10 @@ TEST_CASE("a worker that leaves connections waiting is passed by until it answer
   world.take<act::Send>();
 
   world.primary.queue_readable({listener, 0}, world.now);
-  CHECK(world.primary.next_deadline() == world.now + Primary::kLookEvery);
-  world.look(listener, {true, false});
+  CHECK(world.primary.next_deadline() == world.now + Primary::kLookAgain);
+  world.look(listener, {1, 0});
   CHECK(world.take<act::Steer>().empty());
-  world.look(listener, {true, false});
+  world.look(listener, {1, 0});
   CHECK(world.take<act::Steer>().back().sockets == std::vector<std::uint32_t>{1});
   CHECK(world.take<act::Send>().back().line == wire::ping_line());
   const auto accepts = world.take<act::Accept>();
@@ -236,9 +238,26 @@ TEST_CASE("a worker that leaves connections waiting is passed by until it answer
   CHECK(world.take<act::Steer>().back().sockets == std::vector<std::uint32_t>{0, 1});
   CHECK(world.primary.loop_delay(kFirst)->last() == 90ms);
 
-  for (unsigned i = 0; i < Primary::kLooksWhileEmpty; ++i) world.look(listener, {false, false});
+  for (unsigned i = 0; i < Primary::kLooksWhileEmpty; ++i) world.look(listener, {0, 0});
   CHECK_FALSE(world.primary.next_deadline());
   CHECK(world.take<act::Watch>().size() == 1);  // the one that fired; the other still waits
+}
+
+TEST_CASE("a worker that takes from its queue, or has no idle neighbour, is left alone") {
+  World world;
+  for (const Incarnation worker : {kFirst, kSecond}) {
+    world.start(worker, worker.value - 1);
+    world.listens(worker);
+  }
+  world.serve({kFirst, kSecond});
+  const ListenerId listener = world.take<act::OpenListener>()[0].listener;
+  world.take<act::Steer>();
+  world.primary.queue_readable({listener, 0}, world.now);
+  for (const unsigned length : {5U, 4U, 3U, 1U}) world.look(listener, {length, 0});
+  for (const unsigned other : {1U, 0U, 1U, 0U}) world.look(listener, {2, other});
+  CHECK(world.take<act::Steer>().empty());
+  world.look(listener, {2, 0});
+  CHECK(world.take<act::Steer>().size() == 1);
 }
 
 TEST_CASE("when all are behind, connections stay where they are") {
@@ -251,7 +270,7 @@ TEST_CASE("when all are behind, connections stay where they are") {
   const ListenerId listener = world.take<act::OpenListener>()[0].listener;
   world.take<act::Steer>();
   world.primary.queue_readable({listener, 0}, world.now);
-  for (int i = 0; i < 5; ++i) world.look(listener, {true, true});
+  for (int i = 0; i < 5; ++i) world.look(listener, {1, 1});
   CHECK(world.take<act::Accept>().empty());
   CHECK(world.take<act::Steer>().empty());
 }
@@ -268,7 +287,7 @@ TEST_CASE("at the container's stop workers are disconnected once their queues ar
     world.primary.on_deadline(world.now);
     world.settle();
     for (const auto& asked : world.take<act::LookAtQueues>()) {
-      world.primary.looked(asked.listener, {waiting, false});
+      world.primary.looked(asked.listener, std::array{waiting ? 1U : 0U, 0U});
       world.settle();
     }
   };
@@ -316,7 +335,7 @@ TEST_CASE("a queue that does not get empty delays the stop for a moment only") {
   while (world.take<act::Send>().empty()) {
     REQUIRE(++looks < 100);
     for (const auto& asked : world.take<act::LookAtQueues>()) {
-      world.primary.looked(asked.listener, {true, false});
+      world.primary.looked(asked.listener, std::array{1U, 0U});
     }
     world.now += Primary::kSettleEvery;
     world.primary.on_deadline(world.now);

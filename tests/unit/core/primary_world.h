@@ -88,12 +88,12 @@ struct World {
     }
     return result;
   }
-  void look(ListenerId listener, std::vector<bool> readable) {
+  void look(ListenerId listener, std::vector<unsigned> lengths) {
     now += Primary::kLookEvery;
     primary.on_deadline(now);
     settle();
     CHECK(take<primary_action::LookAtQueues>().size() == 1);
-    primary.looked(listener, readable);
+    primary.looked(listener, lengths);
     settle();
   }
   void arrive(SocketRef socket, std::uint64_t connection) {

@@ -40,9 +40,9 @@ UniqueFd client(std::string_view host, int port, const char* from = nullptr) {
 }
 
 std::vector<unsigned> lengths(const std::vector<UniqueFd>& members) {
-  std::vector<unsigned> result;
-  for (const UniqueFd& member : members) result.push_back(*accept_queue_length(member.get()));
-  return result;
+  std::vector<int> fds;
+  for (const UniqueFd& member : members) fds.push_back(member.get());
+  return *accept_queue_lengths(fds);
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ TEST_CASE("connections go to the members named, in the order of listen, and to t
   int port = 0;
   const std::vector<UniqueFd> members = group("::", 4, port);
   const std::vector<std::uint32_t> named{1, 3};
-  REQUIRE(steer_at_random(members[2].get(), named));
+  REQUIRE(steer_by_port(members[2].get(), named));
   std::vector<UniqueFd> clients;
   for (int i = 0; i < 64; ++i) clients.push_back(client("127.0.0.1", port));
   const std::vector<unsigned> waiting = lengths(members);
@@ -100,13 +100,38 @@ TEST_CASE("connections go to the members named, in the order of listen, and to t
   CHECK(waiting[3] > 8);
   CHECK(waiting[1] + waiting[3] == 64);
   const std::vector<std::uint32_t> one{0};
-  REQUIRE(steer_at_random(members[0].get(), one));
+  REQUIRE(steer_by_port(members[0].get(), one));
   clients.push_back(client("::1", port));
   CHECK(lengths(members)[0] == 1);
   const std::vector<int> fds{members[0].get(), members[2].get()};
-  CHECK(*readable(fds) == std::vector<bool>{true, false});
+  CHECK(*accept_queue_lengths(fds) == std::vector<unsigned>{1, 0});
   CHECK(accept(members[0].get())->has_value());
   CHECK_FALSE(accept(members[0].get())->has_value());
+}
+
+TEST_CASE("clients of neighbouring ports go to one member after another, v4 and v6",
+          "[not-emulated]") {
+  int port = 0;
+  const std::vector<UniqueFd> members = group("::", 4, port);
+  const std::vector<std::uint32_t> named{0, 1, 3};
+  REQUIRE(steer_by_port(members[0].get(), named));
+  for (const char* host : {"127.0.0.1", "::1"}) {
+    std::vector<UniqueFd> clients;
+    std::vector<unsigned> before = lengths(members);
+    for (int i = 0; i < 24; ++i) {
+      SocketAddress from = *SocketAddress::ip(host, 0);
+      UniqueFd fd(*make_socket(from.family(), SOCK_STREAM));
+      from.set_port(static_cast<std::uint16_t>(20000 + 16 * i));
+      if (!sys::bind(fd.get(), from)) continue;  // somebody else has it
+      (void)sys::connect(fd.get(), *SocketAddress::ip(host, static_cast<std::uint16_t>(port)));
+      const std::vector<unsigned> after = lengths(members);
+      const std::uint32_t expected = named[static_cast<std::size_t>(20000 / 16 + i) % 3];
+      CHECK(after[expected] == before[expected] + 1);
+      before = after;
+      clients.push_back(std::move(fd));
+    }
+    CHECK(clients.size() > 12);
+  }
 }
 
 TEST_CASE("clients of one address stay with one member, v4 and v6, and addresses spread",
