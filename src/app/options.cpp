@@ -130,9 +130,11 @@ std::string toml_string(std::string_view text) {
   return result + "\"";
 }
 
-void show_rows(std::string& text, const std::vector<Chosen>& rows) {
+void show_rows(std::string& text, const std::vector<Chosen>& rows, const Config& config,
+               const ProgramConfig& program) {
   for (const Chosen& row : rows) {
-    std::string line = std::string(row.setting->key) + " = " + toml_string(row.text);
+    std::string line =
+        std::string(row.setting->key) + " = " + toml_string(row.setting->show(config, program));
     line.append(line.size() < 36 ? 36 - line.size() : 1, ' ');
     text += line + "# " + printable(row.origin.where) + "\n";
   }
@@ -161,12 +163,12 @@ std::string show_configuration(const Configured& configured) {
     show_command(text, programs.front().command);
     show_environment(text, programs.front().environment);
   }
-  show_rows(text, configured.top);
+  show_rows(text, configured.top, configured.config, configured.config.top_level);
   for (std::size_t i = 0; i < configured.programs.size() && i < programs.size(); ++i) {
     text += "\n[[program]]\nname = " + toml_string(programs[i].name) + "\n";
     show_command(text, programs[i].command);
     show_environment(text, programs[i].environment);
-    show_rows(text, configured.programs[i]);
+    show_rows(text, configured.programs[i], configured.config, programs[i]);
   }
   return text;
 }

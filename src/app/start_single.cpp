@@ -91,11 +91,13 @@ int start_single(const Invocation& invocation, const char* const* argv,
                   .grace = config.grace,
                   .log_level = config.log_level,
                   .log_format = config.log_format});
-  const auto noted = write_termination_log(
-      config.termination_log,
-      TerminationNotes().text(code, join_command(program.command) + " has ended"));
-  if (!noted) {
-    Log(config.log_level, config.log_format).warn("termination_log", to_string(noted.error()));
+  if (code != 0 && config.termination_log) {
+    const auto noted = write_termination_log(
+        config.termination_log,
+        TerminationNotes().text(code, join_command(program.command) + " has ended"));
+    if (!noted) {
+      Log(config.log_level, config.log_format).warn("termination_log", to_string(noted.error()));
+    }
   }
   return code;
 }

@@ -65,7 +65,7 @@ std::vector<Chosen> apply(const std::vector<Written>& written, Config& config,
     if (const Written* best = strongest(written, setting); best != nullptr && is_allowed(*best)) {
       (void)setting.read(best->text, config, program);  // has just been found allowed
       program.restart_was_set = program.restart_was_set || setting.key == "restart";
-      chosen.push_back({&setting, setting.show(config, program), best->origin});
+      chosen.push_back({&setting, best->origin});
     }
   }
   return chosen;
@@ -79,8 +79,11 @@ void check_together(const Configured& result, std::vector<Problem>& problems) {
   if (config.stop_delay > 0s && config.stop_delay >= config.grace) {
     const Chosen& delay = chosen("stop_delay");
     const Chosen& grace = chosen("grace");
-    problems.push_back({delay.origin.where, "stop_delay (" + delay.text +
-                                                ") must be shorter than grace (" + grace.text +
+    const auto shown = [&config](const Chosen& row) {
+      return row.setting->show(config, config.top_level);
+    };
+    problems.push_back({delay.origin.where, "stop_delay (" + shown(delay) +
+                                                ") must be shorter than grace (" + shown(grace) +
                                                 ", " + grace.origin.where + ")"});
   }
   unsigned shares = 0;
@@ -189,7 +192,6 @@ Configured configure(const std::vector<Written>& options, const Environment& env
       result.top.push_back(found != set.end()
                                ? *found
                                : Chosen{&setting,
-                                        setting.show(result.config, program),
                                         {Origin::From::fallback,
                                          by_platform ? "default in Kubernetes" : "default"}});
     }

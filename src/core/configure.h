@@ -72,7 +72,6 @@ struct WrittenFile {
 // What was chosen for one row of the table.
 struct Chosen {
   const Setting* setting;
-  std::string text;  // as Setting::show gives it
   Origin origin;
 };
 

@@ -20,8 +20,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Chosen& chosen : configured.top) {
     Config container;
     ProgramConfig program;
-    FUZZ_REQUIRE(chosen.setting->read(chosen.text, container, program));
-    FUZZ_REQUIRE(chosen.setting->show(container, program) == chosen.text);
+    const std::string shown = chosen.setting->show(configured.config, configured.config.top_level);
+    FUZZ_REQUIRE(chosen.setting->read(shown, container, program));
+    FUZZ_REQUIRE(chosen.setting->show(container, program) == shown);
   }
   if (configured.problems.empty()) {
     for (const ProgramConfig& program : configured.config.programs) {

@@ -97,6 +97,10 @@ const Chosen& chosen(const Configured& configured, const Setting& setting) {
   return *found;
 }
 
+std::string shown(const Configured& configured, const Setting& setting) {
+  return setting.show(configured.config, configured.config.top_level);
+}
+
 // stop_delay must be shorter than grace: a sample alone is in order.
 Written as_option(const Setting& setting, const std::string& text) {
   return {&setting, text, {Origin::From::option, option_name(setting)}};
@@ -176,20 +180,20 @@ TEST_CASE("each setting is taken from an option, a variable and the file, in thi
 
     const Configured by_file = configure({}, {}, as_file(setting, own.good), {});
     CHECK(by_file.problems.empty());
-    CHECK(chosen(by_file, setting).text == own.shown);
+    CHECK(shown(by_file, setting) == own.shown);
     CHECK(chosen(by_file, setting).origin.where ==
           "f.toml:1:" + std::to_string(setting.key.size() + 4));
 
     const Configured by_variable = configure({}, variable, as_file(setting, fallback), {});
     CHECK(by_variable.problems.empty());
     CHECK(by_variable.warnings.empty());
-    CHECK(chosen(by_variable, setting).text == own.shown);
+    CHECK(shown(by_variable, setting) == own.shown);
     CHECK(chosen(by_variable, setting).origin.where == variable_name(setting));
 
     const Configured by_option = configure({as_option(setting, own.good)}, variable_with_default,
                                            as_file(setting, fallback), {});
     CHECK(by_option.problems.empty());
-    CHECK(chosen(by_option, setting).text == own.shown);
+    CHECK(shown(by_option, setting) == own.shown);
     CHECK(chosen(by_option, setting).origin.where == option_name(setting));
   }
 }
