@@ -26,6 +26,9 @@ loop::LogSettings log_settings(const Config& config, const std::vector<Plan>& pl
   const LogMode mode = effective_mode(config, plans);
   loop::LogSettings settings;
   settings.inherit = mode == LogMode::inherit;
+  // Whoever has asked for `inherit` gets nothing else; a terminal is somebody who reads.
+  settings.reads_failing =
+      config.log == LogMode::automatic && isatty(STDOUT_FILENO) == 0 && isatty(STDERR_FILENO) == 0;
   settings.rendering = {
       .shape = mode == LogMode::json     ? wire::LogShape::json
                : mode == LogMode::prefix ? wire::LogShape::prefix

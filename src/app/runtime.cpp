@@ -282,16 +282,16 @@ std::string Runtime::take_last_words(const sys::Ended& ended) {
   }
   const Incarnation process = is_hook ? hook_ : worker->first;
   pump_.closed(process);
-  const std::string words = pump_.last_words(process);
+  const std::optional<std::string> words = pump_.last_words(process);
   if (!ended.status.success()) {
+    one_has_failed_ = true;
     const std::string who =
         is_hook ? fmt::format("the hook (pid {})", pid.value())
                 : fmt::format("slot {}: worker {}", worker->second.slot.value, pid.value());
     termination_.last_words(
-        who, pump_.inherits() ? "unknown, its stderr passed as it is; NODEINIT_LOG=lines keeps them"
-                              : words);
+        who, words.value_or("unknown, its stderr passed as it is; NODEINIT_LOG=lines keeps them"));
   }
-  return telling_line(words);
+  return telling_line(words.value_or(std::string()));
 }
 
 // ---- actions
@@ -387,7 +387,8 @@ void Runtime::spawn(const action::Spawn& wanted) {
         .worker = wanted.worker, .exit_code = 126, .reason = to_string(there.error())});
     return;
   }
-  auto ends = pump_.open(wanted.worker, config_.programs[wanted.program.value].name, wanted.slot);
+  auto ends = pump_.open(wanted.worker, config_.programs[wanted.program.value].name, wanted.slot,
+                         one_has_failed_);
   if (!ends) {
     log_.warn("log_pipe_failed", to_string(ends.error()) + ", its output passes as it is");
     ends = loop::LogPump::Ends{};
@@ -422,7 +423,8 @@ void Runtime::spawn(const action::Spawn& wanted) {
 void Runtime::run_hook(const action::RunHook& wanted) {
   const bool before = wanted.hook == Hook::pre_start;
   const auto there = directory_.visit();  // gone: the hook fails in /, by itself
-  auto ends = pump_.open(wanted.process, before ? "pre_start" : "post_stop", SlotId{});
+  auto ends =
+      pump_.open(wanted.process, before ? "pre_start" : "post_stop", SlotId{}, one_has_failed_);
   if (!ends) {
     ends = loop::LogPump::Ends{};  // its output passes as it is
   }

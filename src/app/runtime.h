@@ -130,6 +130,7 @@ class Runtime final : public Host {
   std::vector<Launcher> launchers_;
   Log& log_;
   loop::LogPump pump_;
+  bool one_has_failed_ = false;  // a worker or hook
   Supervisor supervisor_;
   sys::StartingDirectory directory_;
   TerminalLease terminal_;

@@ -233,6 +233,8 @@ class Primary {
   // primary_watch.cpp: blocked workers, pings.
   bool minded(ListenerId id, const Listener& listener, std::uint32_t socket) const;
   bool may_look(ListenerId id, const Listener& listener) const;
+  void note_lengths(Listener& listener, std::span<const unsigned> lengths);
+  bool has_idle_neighbour(ListenerId id, std::uint32_t socket) const;
   void pass_by(ListenerId id, Listener& listener, std::uint32_t socket);
   void answered(Worker& worker);
   void ping(Incarnation id, Worker& worker);

@@ -36,38 +36,41 @@ bool Primary::is_idle(const Worker& worker, ListenerId id) const {
          listener.queues[own].empty >= kLooksToTell;
 }
 
-void Primary::looked(ListenerId id, std::span<const unsigned> lengths) {
-  const auto it = listeners_.find(id);
-  if (it == listeners_.end()) return;
-  Listener& listener = it->second;
-  // Beyond its own sockets stands the one that ignores new connections.
-  const auto own = std::span(listener.sockets).size();
-  for (std::size_t i = 0; settling_ && i < std::min(own, lengths.size()); ++i) {
-    if (lengths[i] > 0) settling_->waiting = true;
-  }
-  if (!listener.next_look) return;
-  for (std::size_t socket = 0; socket < own; ++socket) {
+void Primary::note_lengths(Listener& listener, std::span<const unsigned> lengths) {
+  for (std::size_t socket = 0; socket < listener.queues.size(); ++socket) {
     Queue& queue = listener.queues[socket];
     const unsigned before =
         std::exchange(queue.length, socket < lengths.size() ? lengths[socket] : 0);
     queue.empty = queue.length == 0 ? queue.empty + 1 : 0;
     queue.stuck = queue.length == 0 ? 0 : queue.length < before ? 1 : queue.stuck + 1;
   }
+  const bool all_empty = std::ranges::all_of(lengths, [](unsigned length) { return length == 0; });
+  listener.empty_looks = all_empty ? listener.empty_looks + 1 : 0;
+}
+
+void Primary::looked(ListenerId id, std::span<const unsigned> lengths) {
+  const auto it = listeners_.find(id);
+  if (it == listeners_.end()) return;
+  Listener& listener = it->second;
+  // Beyond its own sockets stands the one that ignores new connections.
+  lengths = lengths.first(std::min(listener.sockets.size(), lengths.size()));
+  if (settling_ && std::ranges::any_of(lengths, [](unsigned length) { return length > 0; })) {
+    settling_->waiting = true;
+  }
+  if (!listener.next_look) return;
+  note_lengths(listener, lengths);
   const bool looking = may_look(id, listener);
+  bool suspected = false;
   for (std::uint32_t socket = 0; socket < listener.sockets.size() && looking; ++socket) {
     if (!minded(id, listener, socket)) continue;
-    if (listener.queues[socket].stuck >= kLooksToTell) pass_by(id, listener, socket);
-    if (listener.queues[socket].length > 0 && listener.blocked.contains(socket) &&
+    const Queue& queue = listener.queues[socket];
+    if (queue.stuck >= kLooksToTell) pass_by(id, listener, socket);
+    suspected = suspected || (queue.stuck == 1 && has_idle_neighbour(id, socket));
+    if (queue.length > 0 && listener.blocked.contains(socket) &&
         listener.sockets[socket] == Watching::no) {
       listener.sockets[socket] = Watching::waits_for_worker;
     }
   }
-  const bool all_empty = std::ranges::all_of(lengths, [](unsigned length) { return length == 0; });
-  listener.empty_looks = all_empty ? listener.empty_looks + 1 : 0;
-  const bool suspected =
-      looking &&
-      std::ranges::any_of(listener.queues, [](const Queue& queue) { return queue.stuck == 1; }) &&
-      std::ranges::any_of(workers_, [&](const auto& entry) { return is_idle(entry.second, id); });
   listener.next_look = now_ + (suspected ? kLookAgain : kLookEvery);
   if (!looking || (listener.empty_looks >= kLooksWhileEmpty && listener.blocked.empty())) {
     listener.next_look.reset();
@@ -77,11 +80,14 @@ void Primary::looked(ListenerId id, std::span<const unsigned> lengths) {
   accept_for_free_workers();
 }
 
-void Primary::pass_by(ListenerId id, Listener& listener, std::uint32_t socket) {
-  const bool others = std::ranges::any_of(workers_, [&](const auto& entry) {
+bool Primary::has_idle_neighbour(ListenerId id, std::uint32_t socket) const {
+  return std::ranges::any_of(workers_, [&](const auto& entry) {
     return !accepts(entry.second, id, socket) && is_idle(entry.second, id);
   });
-  if (!others || !listener.blocked.insert(socket).second) return;
+}
+
+void Primary::pass_by(ListenerId id, Listener& listener, std::uint32_t socket) {
+  if (!has_idle_neighbour(id, socket) || !listener.blocked.insert(socket).second) return;
   steer(id, listener);
   for (auto& [incarnation, worker] : workers_) {
     if (accepts(worker, id, socket) && worker.handles.idle() && !worker.ignored)

@@ -132,17 +132,21 @@ LogOutlet& LogPump::err_outlet() {
   return outlet_of(LogStream::err).out;
 }
 
-Result<LogPump::Ends> LogPump::open(Incarnation incarnation, std::string program, SlotId slot) {
+Result<LogPump::Ends> LogPump::open(Incarnation incarnation, std::string program, SlotId slot,
+                                    bool after_failure) {
   Ends ends;
-  if (settings_.inherit) return ends;
-  NI_TRY(sys::Pipe out, sys::make_pipe());
+  if (settings_.inherit && !(settings_.reads_failing && after_failure)) return ends;
+  sys::Pipe out;
+  if (!settings_.inherit) {
+    NI_TRY(out, sys::make_pipe());
+  }
   NI_TRY(sys::Pipe err, sys::make_pipe());
   if (!buffer_) buffer_ = std::make_unique<char[]>(kFront + kBlock);
   auto worker = std::make_unique<Worker>();
   worker->incarnation = incarnation;
   worker->program = std::move(program);
   worker->slot = slot;
-  attach(*worker, LogStream::out, std::move(out.read_end));
+  if (out.read_end) attach(*worker, LogStream::out, std::move(out.read_end));
   attach(*worker, LogStream::err, std::move(err.read_end));
   workers_.insert_or_assign(incarnation, std::move(worker));
   ends.out = std::move(out.write_end);
@@ -342,12 +346,13 @@ void LogPump::bound_orphans() {
   }
 }
 
-std::string LogPump::last_words(Incarnation incarnation) const {
+std::optional<std::string> LogPump::last_words(Incarnation incarnation) const {
   const auto past =
       std::ranges::find(past_words_, incarnation, [](const auto& e) { return e.first; });
   if (past != past_words_.end()) return past->second;
   const auto found = workers_.find(incarnation);
-  return found == workers_.end() ? std::string() : tail_of_text(found->second->words, kMostWords);
+  if (found == workers_.end()) return std::nullopt;
+  return tail_of_text(found->second->words, kMostWords);
 }
 
 bool LogPump::idle() const {

@@ -16,8 +16,10 @@
 // LogRendering::largest_line); per output one block in flight. A pipe whose output is full is not
 // read (WhenFull::wait), in turn with the others.
 //
-// In `inherit` mode there are no pipes: open() gives no ends, there are no last words. Our own
-// messages still pass (write_own), so that they never wait and never block.
+// In `inherit` mode there are no pipes: open() gives no ends, there are no last words; but with
+// `reads_failing` the stderr of a worker that follows a failed one has its pipe, so that a crash
+// loop can be explained. Our own messages still pass (write_own), so that they never wait and never
+// block.
 
 #include <uv.h>
 
@@ -43,6 +45,7 @@ namespace ni::loop {
 
 struct LogSettings {
   bool inherit = false;
+  bool reads_failing = false;         // with `inherit`
   wire::LogRendering rendering = {};  // its colour only where the output is a tty
   WhenFull when_full = WhenFull::wait;
 };
@@ -73,15 +76,15 @@ class LogPump {
   ~LogPump();
 
   struct Ends {
-    sys::UniqueFd out, err;  // empty in `inherit` mode
+    sys::UniqueFd out, err;  // empty: it gets ours
   };
-  Result<Ends> open(Incarnation worker, std::string program, SlotId slot);
+  Result<Ends> open(Incarnation worker, std::string program, SlotId slot, bool after_failure);
   void set_pid(Incarnation worker, Pid pid);
   void closed(Incarnation worker);
 
   // Its last lines of stderr, at most kMostWords bytes, without the newline at the end. While it
-  // lives, and for the last few that have died.
-  std::string last_words(Incarnation worker) const;
+  // lives, and for the last few that have died. nullopt: they passed us by.
+  std::optional<std::string> last_words(Incarnation worker) const;
 
   // A line of nodeinit's own, to stderr. False: too many wait already, this one is refused.
   bool write_own(std::string_view line) { return err_outlet().write_own(line); }

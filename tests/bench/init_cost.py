@@ -15,6 +15,7 @@ turn, so a busy machine disturbs all alike.
 
 import argparse
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -105,16 +106,22 @@ def row(name, values, form="{:.2f}"):
 
 
 def report_start(tool, inits, rounds):
-    # Short turns: what else runs on the machine changes more slowly than they do. On one CPU: no migrations.
+    # Short turns: what else runs on the machine changes more slowly than they do. On one CPU: no migrations. A fresh
+    # copy of each program a round: how the page cache holds a file (in large or small pieces) is worth 5 %, and chance.
     bare, through = [], {name: [] for name in inits}
     everywhere = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(everywhere)})
-    turns = [(bare, [])] + [(through[name], init.command) for name, init in inits.items()]
-    for _ in range(rounds * 20):
-        turns.append(turns.pop(0))  # nobody always comes after the same one
-        for times, command in turns:
-            times.append(measure_start(tool, command, 5))
-    os.sched_setaffinity(0, everywhere)
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            turns = [(bare, [])]
+            for name, init in inits.items():
+                copy = shutil.copy(shutil.which(init.command[0]), Path(folder) / name)
+                turns.append((through[name], [copy, *init.command[1:]]))
+            os.sched_setaffinity(0, {max(everywhere)})
+            for _ in range(20):
+                random.shuffle(turns)  # nobody always comes after the same one
+                for times, command in turns:
+                    times.append(measure_start(tool, command, 5))
+            os.sched_setaffinity(0, everywhere)
 
     def quiet(values):  # the lowest tenth: undisturbed, and not one lucky turn
         return statistics.quantiles(values, n=10)[0]

@@ -25,6 +25,23 @@ def test_a_crash_loop_leaves_the_code_and_the_last_words(tmp_path):
     assert len(text.encode()) <= 4096
 
 
+@pytest.mark.parametrize("log_mode, told", [
+    ("auto", "TypeError: no database"),
+    ("inherit", "unknown, its stderr passed as it is; NODEINIT_LOG=lines keeps them"),
+])  # fmt: skip
+def test_a_crash_loop_of_one_worker_is_explained_without_being_asked_for(tmp_path, log_mode, told):
+    program = """
+    console.log('to stdout', require('fs').readlinkSync('/proc/self/fd/1'));
+    require('net').createServer().listen(0, () => { throw new TypeError('no database') });"""
+    log, running = start(tmp_path, program, "--workers=1", "--restart-limit=3/60s", "--restart-backoff=10ms..20ms",
+                         f"--log={log_mode}")  # fmt: skip
+    with running:
+        running.wait()
+    assert told in log.read_text()
+    assert running.err.count("TypeError: no database") >= 3, "all of stderr arrived"
+    assert len({line for line in running.out.splitlines() if "pipe:" in line}) == 1, "stdout is ours each time"
+
+
 def test_an_orderly_stop_leaves_it_alone(tmp_path):
     log, running = start(tmp_path, "require('net').createServer().listen(0)")
     with running:

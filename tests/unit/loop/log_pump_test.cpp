@@ -64,8 +64,8 @@ struct Bench {
             &loop.loop, settings,
             [this](wire::LogStream stream, int error) { trouble.emplace_back(stream, error); },
             out.writer.get(), err.writer.get()) {}
-  LogPump::Ends open(unsigned incarnation) {
-    auto ends = pump.open(Incarnation{incarnation}, "web", SlotId{incarnation - 1});
+  LogPump::Ends open(unsigned incarnation, bool after_failure = false) {
+    auto ends = pump.open(Incarnation{incarnation}, "web", SlotId{incarnation - 1}, after_failure);
     REQUIRE(ends);
     return *std::move(ends);
   }
@@ -312,9 +312,26 @@ TEST_CASE("finish takes what is left and waits for a slow reader, but not for ev
 
 TEST_CASE("inherit makes no pipes") {
   Bench bench({.inherit = true});
-  const LogPump::Ends ends = bench.open(1);
+  const LogPump::Ends ends = bench.open(1, true);
   CHECK_FALSE(ends.out);
   CHECK_FALSE(ends.err);
   bench.pump.closed(Incarnation{1});
-  CHECK(bench.pump.last_words(Incarnation{1}).empty());
+  CHECK_FALSE(bench.pump.last_words(Incarnation{1}));
+}
+
+TEST_CASE(
+    "inherit may read the stderr of whoever follows a failed one, and passes it on as it is") {
+  Bench bench({.inherit = true, .reads_failing = true});
+  CHECK_FALSE(bench.open(1).err);
+  bench.pump.closed(Incarnation{1});
+  CHECK_FALSE(bench.pump.last_words(Incarnation{1}));
+  {
+    const LogPump::Ends ends = bench.open(2, true);
+    CHECK_FALSE(ends.out);
+    REQUIRE(ends.err);
+    write_all(ends.err, "first\n\nError: boom");
+  }
+  bench.pump.closed(Incarnation{2});
+  CHECK(bench.pump.last_words(Incarnation{2}) == "first\n\nError: boom");
+  CHECK(bench.err.read() == "first\n\nError: boom");
 }
