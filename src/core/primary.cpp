@@ -69,6 +69,7 @@ void Primary::on(Incarnation id, Worker& worker, const wire::WorkerMessage& mess
           [&](const wire::ListeningAct& says) { listening(id, worker, says); },
           [&](const wire::CloseAct& close) { closed(id, worker, close.key); },
           [&](const wire::ExitedAfterDisconnectAct& leaving) {
+            worker.leaves = true;
             act(primary_action::Tell{event::Leaving{id}});
             act(primary_action::Send{id, wire::acknowledge_line(leaving.seq, worker.next_seq++)});
           },
@@ -246,7 +247,11 @@ void Primary::disconnect(Incarnation id) {
   if (worker == nullptr || std::exchange(worker->draining, true)) return;
   worker->serving = false;
   worker->withheld.clear();
-  act(primary_action::Send{id, wire::disconnect_line(worker->next_seq++)});
+  // One that leaves closes its channel as soon as we have acknowledged that; to be told to do so
+  // makes it close the channel twice, which throws (lib/internal/cluster/child.js, _disconnect).
+  if (!worker->leaves) {
+    act(primary_action::Send{id, wire::disconnect_line(worker->next_seq++)});
+  }
   holders_changed(worker->place.program);
 }
 

@@ -174,6 +174,7 @@ class Primary {
     bool serving = false;
     bool asked = false;     // for a socket
     bool draining = false;  // `disconnect` was sent
+    bool leaves = false;    // by itself: it said exitedAfterDisconnect
     bool ignored = false;   // it broke the protocol
     std::int64_t next_seq = 0;
     std::vector<Held> held;

@@ -2,6 +2,9 @@
 tests/README.md lists which is where."""
 
 import json
+import signal
+import socket
+import time
 
 import pytest
 from support import http, node, nodeinit
@@ -101,3 +104,71 @@ def test_a_worker_that_takes_no_more_leaves_clients_to_the_other(start, balance)
     pid1.wait_for(lambda: len(pid1.workers()) == 1, what="that it leaves")
     assert left not in {http.get(port).body for _ in range(20)}
     assert pid1.stop() == 0
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_worker_that_destroys_itself_ends_and_is_followed(start, connected):
+    """worker-destroy, kill-disconnect"""
+    port = nodeinit.free_port()
+    pid1 = start(
+        f"""
+        const cluster = require('cluster');
+        require('http').createServer((request, answer) => {{
+          answer.end(String(process.pid));
+          if (request.url !== '/end') return;
+          if ({json.dumps(connected)}) return cluster.worker.destroy();
+          process.once('disconnect', () => cluster.worker.destroy());
+          cluster.worker.disconnect();
+        }}).listen(process.env.PORT);
+        """,
+        "--workers", "1", PORT=port,
+    )  # fmt: skip
+    pid1.wait_line(r"slot 0: worker \d+ is ready")
+    first = http.get(port, "/end").body
+    pid1.wait_line(rf"worker {first.decode()} left by itself \(exit code 0\)")
+    pid1.wait_for(lambda: pid1.err.count("is ready") == 2, what="its successor")
+    assert http.get(port).body != first
+    assert pid1.stop() == 0
+
+
+def test_a_worker_that_leaves_ends_when_nothing_keeps_its_loop_alive_and_not_before(start):
+    """worker-no-exit"""
+    with socket.create_server(("127.0.0.1", 0)) as outside:
+        pid1 = start(
+            """
+            require('net').connect(process.env.OUTSIDE, '127.0.0.1');
+            require('http').createServer().listen(0);
+            process.on('SIGUSR2', () => require('cluster').worker.disconnect());
+            """,
+            "--workers", "1", OUTSIDE=outside.getsockname()[1],
+        )  # fmt: skip
+        connection, _ = outside.accept()
+        with connection:
+            pid1.wait_line(r"slot 0: worker \d+ is ready")
+            pid1.send(signal.SIGUSR2)
+            pid1.wait_line("closed its last server")
+            time.sleep(1)
+            assert "left by itself" not in pid1.err, "it was not to be cut off"
+        pid1.wait_line(r"left by itself \(exit code 0\)")
+
+
+def test_a_connection_sent_twice_is_closed_and_nothing_else_is(start):
+    """send-handle-twice"""
+    port, other = nodeinit.free_port(), nodeinit.free_port()
+    pid1 = start(
+        """
+        require('http').createServer((_, answer) => answer.end('here')).listen(process.env.PORT);
+        require('net').createServer((connection) => {
+          process.send('once', connection);
+          process.send('twice', connection);
+        }).listen(process.env.OTHER);
+        """,
+        "--workers", "1", PORT=port, OTHER=other,
+    )  # fmt: skip
+    pid1.wait_line(r"slot 0: worker \d+ is ready")
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", other), 5) as connection:
+            assert connection.recv(1) == b""
+    assert http.get(port).body == b"here"
+    assert pid1.stop() == 0
+    assert "breaks the cluster protocol" not in pid1.err

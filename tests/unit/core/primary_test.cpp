@@ -275,6 +275,20 @@ TEST_CASE("when all are behind, connections stay where they are") {
   CHECK(world.take<act::Steer>().empty());
 }
 
+TEST_CASE("a worker that leaves by itself is acknowledged, and not told to disconnect as well") {
+  World world;
+  world.start(kFirst, 0);
+  world.listens(kFirst);
+  world.serve({kFirst});
+  world.take<act::Send>();
+  world.say(kFirst, R"({"cmd":"NODE_CLUSTER","act":"exitedAfterDisconnect","seq":7})");
+  world.primary.disconnect(kFirst);
+  world.settle();
+  const auto sent = world.take<act::Send>();
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].line.find("\"ack\":7") != std::string::npos);
+}
+
 TEST_CASE("at the container's stop workers are disconnected once their queues are empty") {
   World world;
   for (const Incarnation worker : {kFirst, kSecond}) {
