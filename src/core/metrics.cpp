@@ -32,6 +32,7 @@ class Writer {
     phases();
     programs();
     slots();
+    connections();
     workers();
     loop_delays();
     container();
@@ -149,19 +150,13 @@ class Writer {
         out_.sample({{"program", name}, {"result", "failed"}}, number(of->rollouts_failed));
       }
     }
-    out_.family(
-        "nodeinit_connections_total", MetricType::counter,
-        "Connections that went through nodeinit: handed over as the balance wants it, rescued "
-        "from a worker that was dead or blocked, dropped because nobody took them.");
-    for (const Program& program : programs_) {
-      if (const ProgramFigures* const of = figures(program)) {
-        const std::string& name = program.config.name;
-        out_.sample({{"program", name}, {"path", "handed_over"}},
-                    number(of->connections.handed_over));
-        out_.sample({{"program", name}, {"path", "rescued"}}, number(of->connections.rescued));
-        out_.sample({{"program", name}, {"path", "dropped"}}, number(of->connections.dropped));
-      }
-    }
+    per_program("nodeinit_connections_dropped_total", MetricType::counter,
+                "Connections that nobody took: every worker refused them or was gone.",
+                [&](const Program& program) -> std::optional<double> {
+                  const ProgramFigures* const of = figures(program);
+                  return of != nullptr ? std::optional(number(of->connections.dropped))
+                                       : std::nullopt;
+                });
     per_program("nodeinit_worker_heap_limit_bytes", MetricType::gauge,
                 "Old-space heap limit that each worker was given.",
                 [&](const Program& program) -> std::optional<double> {
@@ -202,6 +197,23 @@ class Writer {
                      {"cause", to_string(static_cast<DeathCause>(cause))}},
                     slot.deaths[cause]);
       }
+    });
+  }
+
+  void connections() {
+    out_.family("nodeinit_connections_total", MetricType::counter,
+                "Connections that the slot's workers got through nodeinit: handed over as the "
+                "balance wants it, or rescued from a worker that was dead or blocked. Those that "
+                "a worker accepts by itself are not seen.");
+    each_slot([&](const Program& program, const Slot& slot, const std::string& id) {
+      if (program.id.value >= in_.programs.size()) return;
+      const auto& counted = in_.programs[program.id.value].connections.slots;
+      const auto found = counted.find(slot.id);
+      const auto of = found == counted.end() ? ConnectionCounters::OfSlot{} : found->second;
+      const std::string& name = program.config.name;
+      out_.sample({{"program", name}, {"slot", id}, {"path", "handed_over"}},
+                  number(of.handed_over));
+      out_.sample({{"program", name}, {"slot", id}, {"path", "rescued"}}, number(of.rescued));
     });
   }
 

@@ -141,7 +141,7 @@ void Primary::replied(Worker& worker, const wire::Reply& reply) {
   const ConnectionId connection = it->second;
   worker.handed.erase(it);
   if (reply.accepted) {
-    taken(connection);
+    taken(connection, worker.place.slot);
   } else if (const auto of = connections_.find(connection); of != connections_.end()) {
     // Closed there, or maxConnections reached: another takes it. Refused by all is refused.
     if (++of->second.refusals < workers_.size()) {

@@ -57,9 +57,12 @@ struct Place {
 // What the primary itself did with a program's connections; those that workers accept by themselves
 // pass it by.
 struct ConnectionCounters {
-  std::uint64_t handed_over = 0;  // to a worker, because the balance wants it so (round-robin)
-  std::uint64_t rescued = 0;      // from the queue of a worker that is dead or blocked
-  std::uint64_t dropped = 0;      // nobody could take them
+  struct OfSlot {
+    std::uint64_t handed_over = 0;  // to its worker, because the balance wants it so (round-robin)
+    std::uint64_t rescued = 0;      // by it, from the queue of a worker that is dead or blocked
+  };
+  std::map<SlotId, OfSlot> slots;  // none: 0
+  std::uint64_t dropped = 0;       // nobody could take them
 };
 
 class Primary {
@@ -214,7 +217,7 @@ class Primary {
   void update_watches(ListenerId id, Listener& listener);
   void drop_listener(ListenerId id);
   void hand_over(ConnectionId connection);
-  void taken(ConnectionId connection);
+  void taken(ConnectionId connection, SlotId by);
   void drop(ConnectionId connection);
   void place_homeless();
   void accept_for_free_workers();

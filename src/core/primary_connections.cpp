@@ -89,12 +89,12 @@ std::optional<Incarnation> Primary::next_free(ListenerId id, Listener& listener)
 }
 
 // A worker has it.
-void Primary::taken(ConnectionId connection) {
+void Primary::taken(ConnectionId connection, SlotId by) {
   const auto of = connections_.find(connection);
   const auto it =
       of == connections_.end() ? listeners_.end() : listeners_.find(of->second.listener);
   if (it != listeners_.end()) {
-    ConnectionCounters& counters = counters_[it->second.program];
+    ConnectionCounters::OfSlot& counters = counters_[it->second.program].slots[by];
     ++(it->second.spread == Spread::handed_over ? counters.handed_over : counters.rescued);
   }
   connections_.erase(connection);
@@ -112,7 +112,7 @@ void Primary::drop(ConnectionId connection) {
 }
 
 const ConnectionCounters& Primary::connections(ProgramId program) const {
-  static constexpr ConnectionCounters kNone;
+  static const ConnectionCounters kNone;
   const auto found = counters_.find(program);
   return found == counters_.end() ? kNone : found->second;
 }

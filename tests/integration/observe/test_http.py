@@ -1,6 +1,7 @@
 """NODEINIT_HTTP: probes, status and metrics of a running service, and clients that mean no good."""
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from support import node, nodeinit
+from support import http, node, nodeinit
 
 SERVICE = "require('http').createServer((q, s) => s.end('ok')).listen(process.env.PORT)"
 OPEN_METRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
@@ -72,6 +73,22 @@ def test_metrics_in_both_formats(site):
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="Debian's package prometheus is not installed")
+def test_connections_handed_over_are_counted_by_slot(tmp_path):
+    port, web = nodeinit.free_port(), nodeinit.free_port()
+    (tmp_path / "app.js").write_text("require('http').createServer((_, a) => a.end('x')).listen(process.env.PORT)")
+    with nodeinit.start([node.path(), "app.js"], ["--workers=2", "--balance=round-robin", f"--http=127.0.0.1:{web}"],
+                        {"PORT": port}, cwd=tmp_path) as pid1:  # fmt: skip
+        for slot in range(2):
+            pid1.wait_line(rf"slot {slot}: worker \d+ is ready")
+        for _ in range(20):
+            http.get(port)
+        text = get(web, "/metrics")[2]
+        counted = re.findall(r'nodeinit_connections_total{program="node",slot="(\d)",path="handed_over"} (\d+)', text)
+        assert [slot for slot, _ in counted] == ["0", "1"]
+        assert all(int(count) >= 5 for _, count in counted) and sum(int(count) for _, count in counted) == 20
+        assert 'nodeinit_connections_dropped_total{program="node"} 0' in text
+
+
 def test_promtool_finds_nothing_to_say(site):
     _, web = site
     checked = subprocess.run(["promtool", "check", "metrics"], input=get(web, "/metrics")[2],

@@ -119,8 +119,8 @@ TEST_CASE("what waits on a dead worker's socket is handed to a serving one, one 
   world.say(kSecond,
             fmt::format(R"({{"cmd":"NODE_CLUSTER","ack":{},"accepted":true,"seq":3}})", number));
   CHECK(world.take<act::DropConnection>().size() == 1);
-  CHECK(world.primary.connections(ProgramId{}).rescued == 1);
-  CHECK(world.primary.connections(ProgramId{}).handed_over == 0);
+  CHECK(world.primary.connections(ProgramId{}).slots.at(SlotId{1}).rescued == 1);
+  CHECK(world.primary.connections(ProgramId{}).slots.at(SlotId{1}).handed_over == 0);
   CHECK(world.take<act::Accept>().size() == 1);
   world.primary.accepted(orphan, true);
   world.settle();
