@@ -3,8 +3,10 @@
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
+from support import nodeinit
 
 from . import cluster, harness
 from .harness import probe, status, until
@@ -208,7 +210,7 @@ def test_term_that_was_pending_at_exec_stops():
 def test_early_term_is_never_lost():
     for attempt in range(60):
         with cluster.start(["sleep", "20"]) as run:
-            until(lambda run=run: run.state("Name") == "nodeinit" and int(run.state("SigBlk"), 16) & 1 << 14,
+            until(lambda run=run: run.state("Name") == Path(nodeinit.binary()).name[:15] and int(run.state("SigBlk"), 16) & 1 << 14,
                   "the first instruction", pause=0)  # fmt: skip
             time.sleep(attempt * 0.3e-3)
             run.kill(signal.SIGTERM)
