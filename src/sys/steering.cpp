@@ -58,7 +58,7 @@ Result<void> steer_by_port(int fd, std::span<const std::uint32_t> members) {
     program = {
         statement(BPF_LD | BPF_B | BPF_ABS, kNetworkHeader),
         statement(BPF_ALU | BPF_RSH | BPF_K, 4),
-        statement(BPF_LDX | BPF_W | BPF_IMM, kHeader6),
+        statement(BPF_LDX | BPF_IMM, kHeader6),
         {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 4},
         // RFC 791: the lower half byte counts words of four bytes.
         statement(BPF_LDX | BPF_B | BPF_MSH, kNetworkHeader),
