@@ -172,3 +172,16 @@ def test_a_connection_sent_twice_is_closed_and_nothing_else_is(start):
     assert http.get(port).body == b"here"
     assert pid1.stop() == 0
     assert "breaks the cluster protocol" not in pid1.err
+
+
+@pytest.mark.parametrize("balance", BALANCES)
+def test_a_stop_at_any_moment_of_a_workers_start_ends_it_in_order(start, balance):
+    """disconnect-race, shared-leak"""
+    program = "require('http').createServer((_, answer) => answer.end()).listen(0)"
+    for attempt in range(12):
+        pid1 = start(program, "--balance", balance)
+        pid1.wait_line(r"slot 0: worker \d+ started")
+        time.sleep(attempt * 0.01)
+        # Before it is known to be a server its own end counts, as in single mode: Node dies of SIGTERM.
+        assert pid1.stop() in (0, 128 + signal.SIGTERM)
+        assert "Error" not in pid1.err, pid1.err
