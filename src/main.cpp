@@ -21,9 +21,9 @@ void print(const std::string& text, std::FILE* stream) {
   }
 }
 
-// Nothing that exit(3) would do is left to do, and its way through the libraries' destructors costs
-// a tenth of what a start and an end add to a short command.
-[[noreturn]] void leave(int code) {
+// Nothing that exit(3) would do is left to do, and its way through the libraries' destructors reads
+// pages of the program that a short command needs for nothing else.
+[[noreturn]] void end_process(int code) {
 #ifdef NI_ASSERT_ABORTS
   std::exit(code);  // a build for tests: sanitizers look for leaks now
 #else
@@ -44,7 +44,7 @@ int main(int argc, char** argv, char** environment) {
     case app::Invocation::Does::leave:
       return invocation.exit_code;
     case app::Invocation::Does::run:
-      leave(app::start(invocation, argv, environment));
+      end_process(app::start(invocation, argv, environment));
     case app::Invocation::Does::explain:
       return app::explain(invocation);
     case app::Invocation::Does::ctl:

@@ -84,8 +84,8 @@ Result<std::vector<unsigned>> accept_queue_lengths(std::span<const int> fds);
 // indices in the order in which the members called listen(2). Replaces what was attached,
 // atomically. Never before the member listens: that would give it a group of its own. Neither
 // capability nor privilege is needed. `members` must not be empty, at most kMostSteered.
-// By the client's port, so that successive connections of one client go to one member after another.
 inline constexpr std::size_t kMostSteered = 1024;
+// By the client's port: successive connections of one client go to one member after another.
 Result<void> steer_by_port(int fd, std::span<const std::uint32_t> members);
 // By the client's address, v4 or v6: bucket i of `members` has the member for addresses of hash i.
 Result<void> steer_by_address(int fd, std::span<const std::uint32_t> members);

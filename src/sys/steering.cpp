@@ -47,8 +47,8 @@ Error bad_size() {
 // Linux draws the source ports of successive connections to one destination upwards, in steps of
 // 2 to 16 (net/ipv4/inet_hashtables.c, __inet_hash_connect; of 2 before 5.18): ports that share the
 // upper bits are a connection or two, and the next ones go to the next member. That is more even
-// than a lot (64 connections to 4 members within 30 %: 85 of 100 times instead of 49), and where
-// clients choose their ports otherwise it is no worse.
+// than a lot (64 connections to 4 members within 30 %: 85 of 100 times instead of 49); ports chosen
+// at random are as good as one.
 Result<void> steer_by_port(int fd, std::span<const std::uint32_t> members) {
   if (members.empty() || members.size() > kMostSteered) return bad_size();
   constexpr std::uint32_t kHeader6 = 40;  // RFC 8200

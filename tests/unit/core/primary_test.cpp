@@ -245,11 +245,7 @@ TEST_CASE("a worker that leaves connections waiting is passed by until it answer
 
 TEST_CASE("a worker that takes from its queue, or has no idle neighbour, is left alone") {
   World world;
-  for (const Incarnation worker : {kFirst, kSecond}) {
-    world.start(worker, worker.value - 1);
-    world.listens(worker);
-  }
-  world.serve({kFirst, kSecond});
+  world.serve_two();
   const ListenerId listener = world.take<act::OpenListener>()[0].listener;
   world.take<act::Steer>();
   world.primary.queue_readable({listener, 0}, world.now);
@@ -291,11 +287,7 @@ TEST_CASE("a worker that leaves by itself is acknowledged, and not told to disco
 
 TEST_CASE("at the container's stop workers are disconnected once their queues are empty") {
   World world;
-  for (const Incarnation worker : {kFirst, kSecond}) {
-    world.start(worker, worker.value - 1);
-    world.listens(worker);
-  }
-  world.serve({kFirst, kSecond});
+  world.serve_two();
   const auto look = [&](bool waiting) {
     world.now += Primary::kSettleEvery;
     world.primary.on_deadline(world.now);

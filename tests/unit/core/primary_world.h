@@ -88,6 +88,13 @@ struct World {
     }
     return result;
   }
+  void serve_two() {
+    for (const Incarnation worker : {kFirst, kSecond}) {
+      start(worker, worker.value - 1);
+      listens(worker);
+    }
+    serve({kFirst, kSecond});
+  }
   void look(ListenerId listener, std::vector<unsigned> lengths) {
     now += Primary::kLookEvery;
     primary.on_deadline(now);
