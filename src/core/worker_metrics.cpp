@@ -79,6 +79,42 @@ WorkerMetrics::Family* WorkerMetrics::family_of(const Json& metric) {
   return &families_.back();
 }
 
+WorkerMetrics::Family& WorkerMetrics::family_like(const Family& other) {
+  const auto [known, is_new] = by_name_.emplace(other.name, families_.size());
+  if (is_new) {
+    families_.push_back({.name = other.name,
+                         .help = other.help,
+                         .type = other.type,
+                         .aggregator = other.aggregator,
+                         .samples = {},
+                         .by_labels = {}});
+  }
+  return families_[known->second];
+}
+
+std::string WorkerMetrics::key_of(const Sample& sample) {
+  Labels sorted = sample.labels;
+  std::ranges::sort(sorted);
+  std::string key = sample.suffix;
+  for (const auto& [name, text] : sorted) {
+    key.append(1, '\0').append(name).append(1, '\0').append(text);
+  }
+  return key;
+}
+
+// Its name and labels, with nothing counted if it is new.
+WorkerMetrics::Sample* WorkerMetrics::sample_like(Family& family, const Sample& other) {
+  std::string key = key_of(other);
+  if (const auto known = family.by_labels.find(key); known != family.by_labels.end()) {
+    return &family.samples[known->second];
+  }
+  if (samples_ >= kMostSamples) return nullptr;
+  ++samples_;
+  family.by_labels.emplace(std::move(key), family.samples.size());
+  family.samples.push_back({.suffix = other.suffix, .labels = other.labels});
+  return &family.samples.back();
+}
+
 void WorkerMetrics::add_sample(Family& family, std::string_view program, const Json& value) {
   Sample sample;
   const std::string called = value.at("metricName").string().value_or(family.name);
@@ -93,21 +129,9 @@ void WorkerMetrics::add_sample(Family& family, std::string_view program, const J
     std::erase_if(sample.labels, [](const auto& label) { return label.first == "program"; });
     sample.labels.emplace_back("program", program);
   }
-  Labels sorted = sample.labels;
-  std::ranges::sort(sorted);
-  std::string key = sample.suffix;
-  for (const auto& [name, text] : sorted) {
-    key.append(1, '\0').append(name).append(1, '\0').append(text);
-  }
-  const auto known = family.by_labels.find(key);
-  if (known == family.by_labels.end()) {
-    if (samples_ >= kMostSamples) return;
-    ++samples_;
-    family.by_labels.emplace(std::move(key), family.samples.size());
-    family.samples.push_back(std::move(sample));
-  }
-  Sample& of =
-      known == family.by_labels.end() ? family.samples.back() : family.samples[known->second];
+  Sample* const found = sample_like(family, sample);
+  if (found == nullptr) return;
+  Sample& of = *found;
   const auto number = value.at("value").number();
   const double counted = number.value_or(0);
   if (of.count++ == 0) {
@@ -128,6 +152,57 @@ void WorkerMetrics::add(std::string_view program, const Json& registries) {
       if (family == nullptr || family->aggregator == Aggregator::omit) continue;
       const Json values = metric.at("values");
       for (std::size_t v = 0; v < values.size(); ++v) add_sample(*family, program, values.at(v));
+    }
+  }
+}
+
+void WorkerMetrics::merge(const WorkerMetrics& other) {
+  for (const Family& theirs : other.families_) {
+    Family& family = family_like(theirs);
+    for (const Sample& sample : theirs.samples) {
+      Sample* const of = sample_like(family, sample);
+      if (of == nullptr) return;
+      const bool is_first = of->count == 0;
+      of->first = is_first ? sample.first : of->first;
+      of->least = is_first ? sample.least : std::min(of->least, sample.least);
+      of->greatest = is_first ? sample.greatest : std::max(of->greatest, sample.greatest);
+      of->sum += sample.sum;
+      of->count += sample.count;
+    }
+  }
+}
+
+// Of a summary the quantiles are values of now.
+bool WorkerMetrics::only_grows(const Family& family, const Sample& sample) {
+  if (family.aggregator != Aggregator::sum) return false;
+  if (family.type == MetricType::summary) {
+    return sample.suffix == "_sum" || sample.suffix == "_count";
+  }
+  return family.type == MetricType::counter || family.type == MetricType::histogram;
+}
+
+void WorkerMetrics::keep_counts() {
+  WorkerMetrics counts;
+  for (const Family& family : families_) {
+    for (const Sample& sample : family.samples) {
+      if (!only_grows(family, sample)) continue;
+      Sample* const kept = counts.sample_like(counts.family_like(family), sample);
+      if (kept != nullptr) *kept = sample;
+    }
+  }
+  *this = std::move(counts);
+}
+
+void WorkerMetrics::continue_from(const WorkerMetrics& ended) {
+  for (Family& family : families_) {
+    const auto known = ended.by_name_.find(family.name);
+    if (known == ended.by_name_.end()) continue;
+    const Family& theirs = ended.families_[known->second];
+    if (theirs.type != family.type) continue;  // newer code means another thing by this name
+    for (Sample& sample : family.samples) {
+      const auto same = only_grows(family, sample) ? theirs.by_labels.find(key_of(sample))
+                                                   : theirs.by_labels.end();
+      if (same != theirs.by_labels.end()) sample.sum += theirs.samples[same->second].sum;
     }
   }
 }

@@ -5,6 +5,10 @@
 // lib/metricAggregators.js: sum, first, min, max, average, omit. A value that JSON cannot carry (NaN,
 // an infinity) comes as null and counts as 0, as there.
 //
+// What only ever grows (counters, the counts and sums of histograms and summaries) should do so when
+// a worker ends, too: to Prometheus a total that shrinks has begun anew at 0, and all that is left of
+// it would count as new. keep_counts() and continue_from() carry it on.
+//
 // Left out, since a document with them would not be read: names that are none, and those of
 // nodeinit itself; samples whose name does not begin with their metric's.
 
@@ -26,6 +30,13 @@ class WorkerMetrics {
 
   // `registries`: what one worker answered. `program` becomes a label; empty: there is only one.
   void add(std::string_view program, const wire::Json& registries);
+  // What another one has comes to this.
+  void merge(const WorkerMetrics& other);
+  // All else goes: what only grows, and is merged by `sum`.
+  void keep_counts();
+  // Adds what workers have counted that are no more, to the samples that are here. A sample that no
+  // worker has any more stays away, so that labels of single workers (a pid) do not add up.
+  void continue_from(const WorkerMetrics& ended);
   void write(wire::Exposition& out, wire::MetricsFormat format) const;
   std::size_t samples() const { return samples_; }
 
@@ -50,7 +61,11 @@ class WorkerMetrics {
     std::map<std::string, std::size_t> by_labels;
   };
   Family* family_of(const wire::Json& metric);
+  Family& family_like(const Family& other);
   void add_sample(Family& family, std::string_view program, const wire::Json& value);
+  Sample* sample_like(Family& family, const Sample& other);  // nullptr: there are too many
+  static std::string key_of(const Sample& sample);
+  static bool only_grows(const Family& family, const Sample& sample);
   static double value_of(const Sample& sample, Aggregator aggregator);
 
   std::vector<Family> families_;  // in the order they were first seen

@@ -32,13 +32,19 @@ void check(std::string_view document, bool open_metrics) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   WorkerMetrics metrics;
+  WorkerMetrics ended;
   bool several = false;
   for (const std::string_view line : split(text, '\n')) {
     if (const auto answer = wire::parse_prom_client_answer(line)) {
-      metrics.add(several ? "other" : "", answer->registries);
+      WorkerMetrics one;
+      one.add(several ? "other" : "", answer->registries);
+      metrics.merge(one);
+      one.keep_counts();
+      ended.merge(one);
     }
     several = !several;
   }
+  metrics.continue_from(ended);
   for (const auto format : {wire::MetricsFormat::prometheus, wire::MetricsFormat::open_metrics}) {
     wire::Exposition out(format);
     metrics.write(out, format);

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/text.h"
 #include "support/catch.h"
 
 using namespace ni;
@@ -123,4 +124,56 @@ TEST_CASE("there is a bound on the samples of all workers") {
     metrics.add("", parsed(text + "]}]]"));
   }
   CHECK(metrics.samples() == WorkerMetrics::kMostSamples);
+}
+
+TEST_CASE("what workers counted that are gone goes on, for samples that somebody has still") {
+  WorkerMetrics ended;
+  ended.add("", parsed(R"([[
+      {"name":"c_total","type":"counter","values":[{"value":5,"labels":{}},{"value":9,"labels":{"pid":"7"}}]},
+      {"name":"g","type":"gauge","values":[{"value":5,"labels":{}}]},
+      {"name":"m_total","type":"counter","aggregator":"max","values":[{"value":5,"labels":{}}]},
+      {"name":"was_total","type":"counter","values":[{"value":5,"labels":{}}]},
+      {"name":"t","type":"histogram","values":[{"metricName":"t_bucket","labels":{"le":1},"value":2}]},
+      {"name":"s","type":"summary","values":[{"labels":{"quantile":0.5},"value":4},
+        {"metricName":"s_sum","labels":{},"value":3}]}]])"));
+  ended.keep_counts();
+  CHECK(ended.samples() == 5);
+  WorkerMetrics twice;
+  twice.merge(ended);
+  twice.merge(ended);
+  WorkerMetrics live;
+  live.add("", parsed(R"([[
+      {"name":"c_total","type":"counter","values":[{"value":1,"labels":{}},{"value":1,"labels":{"pid":"8"}}]},
+      {"name":"g","type":"gauge","values":[{"value":1,"labels":{}}]},
+      {"name":"m_total","type":"counter","aggregator":"max","values":[{"value":1,"labels":{}}]},
+      {"name":"was_total","type":"gauge","values":[{"value":1,"labels":{}}]},
+      {"name":"t","type":"histogram","values":[{"metricName":"t_bucket","labels":{"le":1},"value":1}]},
+      {"name":"s","type":"summary","values":[{"labels":{"quantile":0.5},"value":1},
+        {"metricName":"s_sum","labels":{},"value":1}]}]])"));
+  live.continue_from(twice);
+  const std::string text = text_of(live);
+  std::string samples;
+  for (const std::string_view line : split(text, '\n')) {
+    if (!line.starts_with('#')) samples += std::string(line) + '\n';
+  }
+  CHECK(samples ==
+        "c_total 11\nc_total{pid=\"8\"} 1\ng 1\nm_total 1\nwas_total 1\n"
+        "t_bucket{le=\"1\"} 5\ns{quantile=\"0.5\"} 1\ns_sum 7\n\n");
+}
+
+TEST_CASE("to merge two sets is to add what is in them") {
+  for (const std::string_view aggregator : {"sum", "first", "min", "max", "average"}) {
+    WorkerMetrics at_once;
+    WorkerMetrics by_sets;
+    for (const std::string_view value : {"4", "null", "1"}) {
+      const Json answer = parsed(R"([[{"name":"g","help":"h","type":"gauge","aggregator":")" +
+                                 std::string(aggregator) + R"(","values":[{"value":)" +
+                                 std::string(value) + R"(,"labels":{}}]}]])");
+      at_once.add("", answer);
+      WorkerMetrics one;
+      one.add("", answer);
+      by_sets.merge(one);
+    }
+    CHECK(text_of(by_sets) == text_of(at_once));
+  }
 }
