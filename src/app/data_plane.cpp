@@ -91,6 +91,12 @@ void DataPlane::ask_for_metrics(Incarnation worker, std::string_view request) {
   found->second->send(request);
 }
 
+bool DataPlane::ask_connections(Incarnation worker) {
+  const bool answers = primary_.ask_connections(worker);
+  perform();
+  return answers;
+}
+
 void DataPlane::promote(Incarnation worker, SlotId slot) {
   primary_.promote(worker, slot);
   perform();
@@ -118,13 +124,12 @@ void DataPlane::excuse(Incarnation worker) {
   perform();
 }
 
-void DataPlane::set_guards(ProgramId program, Duration ping_every, Duration hang_timeout,
-                           bool answers_pings) {
+void DataPlane::set_guards(ProgramId program, Primary::Program guards) {
   if (program.value >= settings_.programs.size()) return;
   Primary::Program& settings = settings_.programs[program.value];
-  settings.ping_every = ping_every;
-  settings.hang_timeout = hang_timeout;
-  settings.answers_pings = answers_pings;
+  guards.balance = settings.balance;
+  guards.slots = settings.slots;
+  settings = guards;
   primary_.set_program(program, settings);
   perform();
 }
@@ -345,6 +350,10 @@ void DataPlane::perform(const primary_action::StopListeningTo& action) {
     settings_.warn(fmt::format("worker {} breaks the cluster protocol, it is drained: {}",
                                action.worker.value, action.reason));
   }
+}
+
+void DataPlane::perform(const primary_action::Counted& action) {
+  if (settings_.connections_counted) settings_.connections_counted(action.worker);
 }
 
 void DataPlane::perform(const primary_action::Tell& action) {

@@ -46,6 +46,8 @@ struct DataPlaneSettings {
   std::function<void(std::string_view)> warn;
   // A worker's answer to ask_for_metrics(); empty: it was too long.
   std::function<void(Incarnation, std::string_view)> metrics_answered;
+  // A worker's answer to ask_connections() has come; connections() has it.
+  std::function<void(Incarnation)> connections_counted;
 };
 
 // Lines of workers' channels that went no further.
@@ -71,6 +73,8 @@ class DataPlane {
   void set_slots(ProgramId program, unsigned slots);
   void forget(Incarnation worker);
   void ask_for_metrics(Incarnation worker, std::string_view request);
+  // False: it cannot tell.
+  bool ask_connections(Incarnation worker);
   ChannelCounters channel_counters() const;
   const ConnectionCounters& connections(ProgramId program) const {
     return primary_.connections(program);
@@ -79,9 +83,8 @@ class DataPlane {
   const LoopDelay* loop_delay(Incarnation worker) const { return primary_.loop_delay(worker); }
   bool is_unresponsive(Incarnation worker) const { return primary_.is_unresponsive(worker); }
   void excuse(Incarnation worker);
-  // The program's settings were read again. Sockets are as they were.
-  void set_guards(ProgramId program, Duration ping_every, Duration hang_timeout,
-                  bool answers_pings);
+  // The program's settings were read again. Its balance and slots stay as they are.
+  void set_guards(ProgramId program, Primary::Program guards);
   // The container stops: what has connected gets to a worker, then the listeners are closed and the
   // workers disconnected. Who connects later is refused.
   void stop_accepting();
@@ -105,6 +108,7 @@ class DataPlane {
   void perform(const primary_action::LookAtQueues& action);
   void perform(const primary_action::IgnoreNew& action);
   void perform(const primary_action::StopListeningTo& action);
+  void perform(const primary_action::Counted& action);
   void perform(const primary_action::Tell& action);
   std::optional<sys::StartingDirectory::Visit> visit() const;
   void send(Incarnation to, const std::string& line, int descriptor);

@@ -122,6 +122,7 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& la
     const NodeFeatures features = inspect_node(
         launcher.argv_.front(), find_variable(launcher.environment_, "PATH").value_or(""));
     launcher.is_known_node_ = features.is_node;
+    launcher.counts_connections_ = features.has_import;
     const auto insert = [&](std::vector<std::string>& argv, bool goes_first) {
       const auto arguments = preload_arguments(features, goes_first);
       argv.insert(argv.begin() + 1, arguments.begin(), arguments.end());

@@ -55,6 +55,8 @@ class Launcher {
   bool is_node() const { return is_node_; }
   // Not only by its name: Bun and Deno may be called node, too.
   bool is_known_node() const { return is_known_node_; }
+  // Its workers have the module that does (core/node_arguments.h).
+  bool counts_connections() const { return counts_connections_; }
 
  private:
   Launcher() = default;
@@ -71,6 +73,7 @@ class Launcher {
   std::optional<Inspector> first_inspector_;  // of first_argv_
   bool is_node_ = false;
   bool is_known_node_ = false;
+  bool counts_connections_ = false;
 };
 
 }  // namespace ni::app

@@ -58,6 +58,7 @@ DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Pl
   settings.metrics_answered = [&rounds](Incarnation worker, std::string_view line) {
     rounds.answered(worker, line);
   };
+  settings.connections_counted = [&rounds](Incarnation worker) { rounds.counted(worker); };
   return settings;
 }
 
@@ -304,7 +305,11 @@ void Runtime::perform(const Action& action) {
           [this](const action::Promote& wanted) {
             data_plane_.promote(wanted.worker, wanted.slot);
           },
-          [this](const action::Disconnect& wanted) { data_plane_.disconnect(wanted.worker); },
+          [this](const action::Disconnect& wanted) {
+            // An answer that comes too late, to a closed channel, would be an error in the worker.
+            metrics_rounds_.gone(wanted.worker);
+            data_plane_.disconnect(wanted.worker);
+          },
           [](const action::SendSignal& wanted) {
             // ESRCH: it has just ended and will be reaped.
             (void)(wanted.whole_group

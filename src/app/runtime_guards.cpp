@@ -37,9 +37,12 @@ void Runtime::set_guards() {
   memory_allowed_.clear();
   for (std::size_t i = 0; i < config_.programs.size(); ++i) {
     const ProgramConfig& program = config_.programs[i];
-    data_plane_.set_guards(ProgramId{static_cast<std::uint32_t>(i)},
-                           ping_interval(program.hang_timeout, config_.http.has_value()),
-                           program.hang_timeout, launchers_[i].is_known_node());
+    data_plane_.set_guards(
+        ProgramId{static_cast<std::uint32_t>(i)},
+        {.ping_every = ping_interval(program.hang_timeout, config_.http.has_value()),
+         .hang_timeout = program.hang_timeout,
+         .answers_pings = launchers_[i].is_known_node(),
+         .counts_connections = config_.http.has_value() && launchers_[i].counts_connections()});
     memory_allowed_.push_back(memory_allowed(program.max_memory, plans_[i].memory_per_worker));
     if (program.max_memory && !memory_allowed_.back()) {
       log_.warn("max_memory",

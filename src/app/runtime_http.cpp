@@ -77,7 +77,14 @@ wire::HttpResponse Runtime::answer_at_once(const wire::HttpRequest& request) {
 
 void Runtime::ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Reply reply) {
   std::vector<MetricsRounds::Asked> workers;
+  std::set<Incarnation> counting;
   for (const auto& [incarnation, worker] : supervisor_.workers()) {
+    if (worker.state > WorkerState::ready) {
+      continue;  // it is about to end
+    }
+    if (!metrics_rounds_.is_under_way() && data_plane_.ask_connections(incarnation)) {
+      counting.insert(incarnation);
+    }
     const ProgramConfig& program = config_.programs[worker.program.value];
     if (program.worker_metrics && !worker.spare) {
       workers.push_back({.worker = incarnation,
@@ -85,7 +92,7 @@ void Runtime::ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Repl
                          .label = config_.programs.size() > 1 ? program.name : std::string()});
     }
   }
-  const auto to_ask = metrics_rounds_.begin(workers, sys::now());
+  const auto to_ask = metrics_rounds_.begin(workers, sys::now(), std::move(counting));
   const std::string request = wire::prom_client_request(metrics_rounds_.request());
   for (const Incarnation worker : to_ask) {
     data_plane_.ask_for_metrics(worker, request);

@@ -202,15 +202,18 @@ class Writer {
 
   void connections() {
     out_.family("nodeinit_connections_total", MetricType::counter,
-                "Connections that the slot's workers got through nodeinit: handed over as the "
-                "balance wants it, or rescued from a worker that was dead or blocked. Those that "
-                "a worker accepts by itself are not seen.");
+                "Connections that the slot's workers got: accepted by themselves (as far as they "
+                "tell), handed over by nodeinit as the balance wants it, or rescued by it from the "
+                "queue of a worker that was dead or blocked.");
     each_slot([&](const Program& program, const Slot& slot, const std::string& id) {
       if (program.id.value >= in_.programs.size()) return;
-      const auto& counted = in_.programs[program.id.value].connections.slots;
-      const auto found = counted.find(slot.id);
-      const auto of = found == counted.end() ? ConnectionCounters::OfSlot{} : found->second;
+      const ConnectionCounters& counted = in_.programs[program.id.value].connections;
+      const auto found = counted.slots.find(slot.id);
+      const auto of = found == counted.slots.end() ? ConnectionCounters::OfSlot{} : found->second;
       const std::string& name = program.config.name;
+      if (counted.knows_accepted) {
+        out_.sample({{"program", name}, {"slot", id}, {"path", "accepted"}}, number(of.accepted));
+      }
       out_.sample({{"program", name}, {"slot", id}, {"path", "handed_over"}},
                   number(of.handed_over));
       out_.sample({{"program", name}, {"slot", id}, {"path", "rescued"}}, number(of.rescued));

@@ -4,6 +4,11 @@
 // time, and the answers are merged as they come. It ends when all have answered, or when no more
 // patience is left.
 //
+// Workers are also asked how many connections they have accepted (core/primary.h): the round waits a
+// little for those answers, too.
+//
+// What workers that are gone had counted by their last answer stays in the totals.
+//
 // Nobody can see from outside whether a program has prom-client. One whose workers have never
 // answered is waited for shortly, and a worker of it is asked only so often.
 
@@ -41,10 +46,14 @@ class MetricsRounds {
     std::string label;  // of its samples; empty: none
   };
   // A round begins, unless one is under way (it is joined). Who is to be sent request().
-  std::vector<Incarnation> begin(std::span<const Asked> workers, Instant now);
+  // `counting`: those that were asked for their connections.
+  std::vector<Incarnation> begin(std::span<const Asked> workers, Instant now,
+                                 std::set<Incarnation> counting = {});
   std::int64_t request() const { return request_; }
 
   void answered(Incarnation worker, std::string_view line);
+  void counted(Incarnation worker);
+  // It ends, or is about to: no answer will come.
   void gone(Incarnation worker);
 
   bool is_under_way() const { return deadline_.has_value(); }
@@ -57,12 +66,21 @@ class MetricsRounds {
 
  private:
   void set_deadline();
+  void remember(Incarnation worker, WorkerMetrics own);
 
   std::int64_t request_ = 0;
   Instant begun_{};
   std::optional<Instant> deadline_;
   std::map<Incarnation, Asked> pending_;
+  std::set<Incarnation> counting_;
   WorkerMetrics merged_;
+  struct Latest {
+    WorkerMetrics counts;
+    std::int64_t request;
+  };
+  std::map<Incarnation, Latest> latest_;       // of live workers
+  WorkerMetrics ended_;                        // the counts of those that are gone
+  WorkerMetrics ended_later_;                  // the same, of some that are in merged_ already
   std::set<ProgramId> answering_;              // a worker of it has answered once
   std::map<Incarnation, ProgramId> programs_;  // of those that were ever asked
   std::map<Incarnation, unsigned> unanswered_;

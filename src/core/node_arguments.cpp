@@ -11,15 +11,24 @@ if(c.isWorker&&p&&g){p.unref();
 c._getServer=function(o,q,f){p.ref();return g.call(this,o,q,function(...a){p.unref();return f.apply(this,a)})}}
 )js";
 
+// Counts connections, by the event that net.Server gives for each (lib/net.js, onconnection), and
+// tells how many when nodeinit asks, once more when the worker drains.
+//
 // `r.shouldKeepAlive = false` is how node lib/_http_server.js itself ends a connection after its
 // response. The listener stands before Node's own, so that server.close() finds
 // closeIdleConnections replaced. Nothing is imported but cluster, which a worker has loaded anyway:
 // https alone costs 20 ms of start. What has closeIdleConnections is a server of HTTP/1.
-constexpr std::string_view kDrain = R"js(import c from'node:cluster';
-const g=c._getServer,a=new Set;
-if(c.isWorker&&g){c._getServer=function(o,...r){if(o&&o.closeIdleConnections)a.add(o);return g.call(this,o,...r)};
-process.prependListener('internalMessage',m=>{if(m&&m.cmd==='NODE_CLUSTER'&&m.act==='disconnect')for(const s of a){
-const e=s.closeIdleConnections;
+constexpr std::string_view kServers = R"js(import c from'node:cluster';
+const g=c._getServer,a=new Set,k='NODE_NODEINIT_CONNECTIONS';let n=0,w=false;
+const one=()=>{n++},tell=()=>{if(process.connected)process.send({cmd:k,count:n},()=>{})};
+if(c.isWorker&&g){c._getServer=function(o,...r){
+if(o&&o.getConnections&&!a.has(o)){a.add(o);o.on('connection',one);o.once('close',()=>{a.delete(o);o.off('connection',one)})}
+return g.call(this,o,...r)};
+process.prependListener('internalMessage',m=>{if(!m)return;
+if(m.cmd===k){w=true;return tell()}
+if(m.cmd!=='NODE_CLUSTER'||m.act!=='disconnect')return;
+if(w)tell();
+for(const s of a){const e=s.closeIdleConnections;if(!e)continue;
 s.prependListener('request',(q,r)=>{r.shouldKeepAlive=false});
 s.closeIdleConnections=()=>{};setTimeout(()=>{e.call(s);setInterval(()=>e.call(s),100).unref()},2000).unref()}})}
 )js";
@@ -55,7 +64,7 @@ std::vector<std::string> preload_arguments(const NodeFeatures& node, bool goes_f
     arguments.push_back(data_url(script));
   };
   if (goes_first) add(kUnref);
-  add(kDrain);
+  add(kServers);
   return arguments;
 }
 

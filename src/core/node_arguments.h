@@ -7,12 +7,14 @@
 //   child.js), so a program that never listens would not end. This lets go of it, and holds it only
 //   while a query is under way. For the worker that goes first; once it has asked for a socket the
 //   program is a server. 4–10 ms of start.
-// drain: a server that closes ends its idle keep-alive connections at once (node
+// servers: a server that closes ends its idle keep-alive connections at once (node
 //   lib/_http_server.js closeIdleConnections, since 19), and a client whose next request is on its
 //   way sees a reset; older ones keep them for keepAliveTimeout. With this, once the worker drains,
 //   every response says `Connection: close`, and a connection that stays idle is ended 2 s later.
 //   Nothing of it runs before the drain. From outside the process this cannot be had: only the
-//   server knows where one response ends.
+//   server knows where one response ends. The same module counts the connections that the cluster's
+//   servers accept, since the kernel tells nobody, and says how many when nodeinit asks
+//   (wire/cluster_messages.h): an addition for each connection.
 //
 // --import exists from 18.18 and 19.0 on; an older node would not start with it. The version is
 // told by what the executable exports to addons (sys/elf.h), without running it:

@@ -25,6 +25,7 @@ void Primary::set_program(ProgramId program, const Program& settings) {
   programs_[program] = settings;
   programs_[program].slots = slots;
   if (settings.answers_pings) answering_.insert(program);
+  counters_[program].knows_accepted = settings.counts_connections;
   for (auto& [id, listener] : listeners_) {
     if (listener.program != program || !listener.opened) continue;
     if (listener.spread != Spread::socket_per_slot || listener.sockets.size() >= slots) continue;
@@ -76,6 +77,7 @@ void Primary::on(Incarnation id, Worker& worker, const wire::WorkerMessage& mess
           [&](const wire::Reply& reply) { replied(worker, reply); },
           [&](const wire::HandleAck&) { handle_answered(id, worker, true); },
           [&](const wire::HandleNack&) { handle_answered(id, worker, false); },
+          [&](const wire::ConnectionsCounted& says) { counted(id, worker, says.count); },
           [](const wire::UnknownMessage&) {},
       },
       message);
@@ -116,6 +118,7 @@ void Primary::listening(Incarnation id, Worker& worker, const wire::ListeningAct
   // too.
   if (!std::exchange(worker.asked, true)) act(primary_action::Tell{event::AskedForSocket{id}});
   act(primary_action::Tell{event::Listening{id, tcp, !ours}});
+  ask_connections(id);  // one that was asked tells the number once more when it drains
 }
 
 void Primary::closed(Incarnation id, Worker& worker, const std::string& key) {
@@ -141,7 +144,7 @@ void Primary::replied(Worker& worker, const wire::Reply& reply) {
   const ConnectionId connection = it->second;
   worker.handed.erase(it);
   if (reply.accepted) {
-    taken(connection, worker.place.slot);
+    taken(connection, worker);
   } else if (const auto of = connections_.find(connection); of != connections_.end()) {
     // Closed there, or maxConnections reached: another takes it. Refused by all is refused.
     if (++of->second.refusals < workers_.size()) {

@@ -54,15 +54,16 @@ struct Place {
   bool parked = false;
 };
 
-// What the primary itself did with a program's connections; those that workers accept by themselves
-// pass it by.
+// A program's connections. What workers accept by themselves passes the primary by: they are asked.
 struct ConnectionCounters {
   struct OfSlot {
+    std::uint64_t accepted = 0;     // by its worker itself, as far as it was asked
     std::uint64_t handed_over = 0;  // to its worker, because the balance wants it so (round-robin)
     std::uint64_t rescued = 0;      // by it, from the queue of a worker that is dead or blocked
   };
   std::map<SlotId, OfSlot> slots;  // none: 0
   std::uint64_t dropped = 0;       // nobody could take them
+  bool knows_accepted = false;     // Program::counts_connections
 };
 
 class Primary {
@@ -91,7 +92,8 @@ class Primary {
     Duration ping_every{0};  // 0: the event loop is not measured
     Duration hang_timeout{
         0};  // 0: no guard; else Unresponsive is told after so long without an answer
-    bool answers_pings = false;  // known of its runtime; else its workers have to show it
+    bool answers_pings = false;       // known of its runtime; else its workers have to show it
+    bool counts_connections = false;  // its workers can be asked, and somebody wants to know
   };
   // Before the program's first worker, and when something of it changes. Never shrinks sockets.
   void set_program(ProgramId program, const Program& settings);
@@ -132,6 +134,9 @@ class Primary {
   void excuse(Incarnation worker, Instant now);
 
   const ConnectionCounters& connections(ProgramId program) const;
+  // It is asked, unless its answer to an earlier question is still to come. True: one is to come
+  // (primary_action::Counted), false: it is not of those that count.
+  bool ask_connections(Incarnation worker);
   // nullptr: no such worker.
   const LoopDelay* loop_delay(Incarnation worker) const;
 
@@ -190,6 +195,9 @@ class Primary {
     bool pingable = true;
     bool owes_nack = false;  // of a ping that we gave up
     bool told_unresponsive = false;
+    bool owes_count = false;    // of its connections
+    std::uint64_t counted = 0;  // as it said last
+    std::uint64_t given = 0;    // of those that it counts next time: by us
   };
   struct Connection {
     ListenerId listener;
@@ -202,6 +210,7 @@ class Primary {
   void listening(Incarnation id, Worker& worker, const wire::ListeningAct& act);
   void closed(Incarnation id, Worker& worker, const std::string& key);
   void replied(Worker& worker, const wire::Reply& reply);
+  void counted(Incarnation id, Worker& worker, std::uint64_t connections);
   void handle_answered(Incarnation id, Worker& worker, bool taken);
   void distrust(Incarnation id, Worker& worker, std::string reason);
   void send_next_handle(Incarnation id, Worker& worker);
@@ -217,7 +226,7 @@ class Primary {
   void update_watches(ListenerId id, Listener& listener);
   void drop_listener(ListenerId id);
   void hand_over(ConnectionId connection);
-  void taken(ConnectionId connection, SlotId by);
+  void taken(ConnectionId connection, Worker& by);
   void drop(ConnectionId connection);
   void place_homeless();
   void accept_for_free_workers();

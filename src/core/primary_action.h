@@ -109,6 +109,11 @@ struct StopListeningTo {
   std::string reason;
 };
 
+// A worker has told how many connections it accepted; Primary::connections has them.
+struct Counted {
+  Incarnation worker;
+};
+
 struct Tell {
   Event event;
 };
@@ -121,6 +126,6 @@ using PrimaryAction =
                  primary_action::SendConnection, primary_action::DropConnection,
                  primary_action::Steer, primary_action::Watch, primary_action::Unwatch,
                  primary_action::Accept, primary_action::LookAtQueues, primary_action::IgnoreNew,
-                 primary_action::StopListeningTo, primary_action::Tell>;
+                 primary_action::StopListeningTo, primary_action::Counted, primary_action::Tell>;
 
 }  // namespace ni

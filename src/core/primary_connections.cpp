@@ -89,14 +89,15 @@ std::optional<Incarnation> Primary::next_free(ListenerId id, Listener& listener)
 }
 
 // A worker has it.
-void Primary::taken(ConnectionId connection, SlotId by) {
+void Primary::taken(ConnectionId connection, Worker& by) {
   const auto of = connections_.find(connection);
   const auto it =
       of == connections_.end() ? listeners_.end() : listeners_.find(of->second.listener);
   if (it != listeners_.end()) {
-    ConnectionCounters::OfSlot& counters = counters_[it->second.program].slots[by];
+    ConnectionCounters::OfSlot& counters = counters_[it->second.program].slots[by.place.slot];
     ++(it->second.spread == Spread::handed_over ? counters.handed_over : counters.rescued);
   }
+  ++by.given;
   connections_.erase(connection);
   act(primary_action::DropConnection{connection});
 }
@@ -109,6 +110,29 @@ void Primary::drop(ConnectionId connection) {
   if (it != listeners_.end()) ++counters_[it->second.program].dropped;
   connections_.erase(connection);
   act(primary_action::DropConnection{connection});
+}
+
+bool Primary::ask_connections(Incarnation id) {
+  Worker* worker = find(id);
+  if (worker == nullptr || worker->draining || worker->ignored) return false;
+  const auto program = programs_.find(worker->place.program);
+  if (program == programs_.end() || !program->second.counts_connections) return false;
+  if (!std::exchange(worker->owes_count, true)) {
+    act(primary_action::Send{id, wire::ask_connections_line()});
+  }
+  return true;
+}
+
+// It counts all that came to its servers, those that we gave it, too. Its replies to these went
+// ahead on the same channel.
+void Primary::counted(Incarnation id, Worker& worker, std::uint64_t connections) {
+  worker.owes_count = false;
+  const std::uint64_t fresh = connections - std::min(connections, worker.counted);
+  worker.counted = connections;
+  const std::uint64_t given = std::exchange(worker.given, 0);
+  counters_[worker.place.program].slots[worker.place.slot].accepted +=
+      fresh - std::min(fresh, given);
+  act(primary_action::Counted{id});
 }
 
 const ConnectionCounters& Primary::connections(ProgramId program) const {

@@ -220,8 +220,8 @@ constexpr Setting kSettings[] = {
      }},
     {"preload", word, program, "on", "on|off", "on or off",
      "a small module given to node by --import: ends keep-alive connections without an error while "
-     "a worker drains, "
-     "and lets a program that never listens end; Node 18.18 and newer",
+     "a worker drains, lets a program that never listens end, and counts connections; Node 18.18 "
+     "and newer",
      read<&P::preload>, show_switch<&P::preload>},
     {"worker_metrics", word, program, "on", "on|off", "on or off",
      "with http: /metrics has the workers' own metrics of prom-client, too, merged as its "

@@ -10,6 +10,7 @@ namespace ni::wire {
 namespace {
 
 constexpr std::string_view kCluster = "NODE_CLUSTER";
+constexpr std::string_view kConnections = "NODE_NODEINIT_CONNECTIONS";
 
 Error malformed(std::string_view what) {
   return {.operation = "read",
@@ -138,6 +139,11 @@ Result<WorkerMessage> parse_worker_message(std::string_view line) {
   const Json cmd = message.at("cmd");
   if (cmd.equals("NODE_HANDLE_ACK")) return WorkerMessage(HandleAck{});
   if (cmd.equals("NODE_HANDLE_NACK")) return WorkerMessage(HandleNack{});
+  if (cmd.equals(kConnections)) {
+    const std::int64_t count = message.at("count").integer().value_or(-1);
+    if (count < 0) return malformed("connections without a count");
+    return WorkerMessage(ConnectionsCounted{static_cast<std::uint64_t>(count)});
+  }
   if (!cmd.equals(kCluster)) return WorkerMessage(UnknownMessage{});
   if (const auto ack = message.at("ack").integer()) {
     return WorkerMessage(Reply{*ack, message.at("accepted").boolean().value_or(false)});
@@ -180,6 +186,10 @@ std::string acknowledge_line(std::int64_t ack, std::int64_t seq) {
 
 std::string ping_line() {
   return handle("net.Native", Json::object({{"cmd", "NODE_NODEINIT_PING"}})).text() + '\n';
+}
+
+std::string ask_connections_line() {
+  return Json::object({{"cmd", kConnections}}).text() + '\n';
 }
 
 std::string handle_ack_line() {

@@ -2,7 +2,9 @@
 
 // Node's cluster protocol as typed messages: what a worker says to its primary, and the few lines
 // that a primary says. The same in Node 12 … 26 (lib/internal/cluster/child.js, primary.js).
-// Nothing else is ever sent to a worker.
+// Two lines are nodeinit's own: the ping, and the question for the number of accepted connections,
+// which its module in the worker answers (core/node_arguments.cpp). Nothing else is ever sent to a
+// worker.
 
 #include <cstdint>
 #include <optional>
@@ -65,11 +67,14 @@ struct Reply {  // to a newconn
 };
 struct HandleAck {};
 struct HandleNack {};
+struct ConnectionsCounted {
+  std::uint64_t count;  // since the worker began
+};
 struct UnknownMessage {
 };  // another NODE_… of the program's own, or an act of a later Node: ignored
 using WorkerMessage =
     std::variant<OnlineAct, QueryServerAct, ListeningAct, CloseAct, ExitedAfterDisconnectAct, Reply,
-                 HandleAck, HandleNack, UnknownMessage>;
+                 HandleAck, HandleNack, ConnectionsCounted, UnknownMessage>;
 
 // An internal line. Errors: no JSON, or an act that lacks what it must have.
 Result<WorkerMessage> parse_worker_message(std::string_view line);
@@ -93,7 +98,8 @@ std::string round_robin_line(const Answer& answer, const std::optional<SocketNam
 std::string new_connection_line(std::string_view key, std::int64_t seq);  // with the connection
 std::string disconnect_line(std::int64_t seq);
 std::string acknowledge_line(std::int64_t ack, std::int64_t seq);
-std::string ping_line();        // answered by NODE_HANDLE_NACK through the event loop
+std::string ping_line();  // answered by NODE_HANDLE_NACK through the event loop
+std::string ask_connections_line();
 std::string handle_ack_line();  // exactly one for each HandleLine, never unasked: Node asserts it
 
 }  // namespace ni::wire

@@ -43,8 +43,11 @@ class Input {
 class World {
  public:
   World() {
-    primary_.set_program(
-        {0}, {.balance = Balance::kernel, .slots = 2, .ping_every = 1s, .hang_timeout = 3s});
+    primary_.set_program({0}, {.balance = Balance::kernel,
+                               .slots = 2,
+                               .ping_every = 1s,
+                               .hang_timeout = 3s,
+                               .counts_connections = true});
     primary_.set_program({1}, {.balance = Balance::round_robin, .slots = 2});
     for (unsigned i = 0; i < 3; ++i) start();
   }

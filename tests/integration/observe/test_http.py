@@ -1,5 +1,6 @@
 """NODEINIT_HTTP: probes, status and metrics of a running service, and clients that mean no good."""
 
+import collections
 import json
 import re
 import shutil
@@ -72,7 +73,6 @@ def test_metrics_in_both_formats(site):
     assert "# TYPE nodeinit_worker_restarts counter\n" in text
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="Debian's package prometheus is not installed")
 def test_connections_handed_over_are_counted_by_slot(tmp_path):
     port, web = nodeinit.free_port(), nodeinit.free_port()
     (tmp_path / "app.js").write_text("require('http').createServer((_, a) => a.end('x')).listen(process.env.PORT)")
@@ -89,6 +89,48 @@ def test_connections_handed_over_are_counted_by_slot(tmp_path):
         assert 'nodeinit_connections_dropped_total{program="node"} 0' in text
 
 
+def connections_by_path(web):
+    """{path: [of slot 0, of slot 1]}"""
+    found = collections.defaultdict(list)
+    for path, count in re.findall(r'nodeinit_connections_total{.*path="(\w+)"} (\d+)', get(web, "/metrics")[2]):
+        found[path].append(int(count))
+    return found
+
+
+@pytest.mark.parametrize("balance", ["kernel", "shared"])
+def test_connections_that_workers_accept_by_themselves_are_counted_also_of_ended_ones(tmp_path, balance):
+    port, web = nodeinit.free_port(), nodeinit.free_port()
+    (tmp_path / "app.js").write_text("require('http').createServer((_, a) => a.end('x')).listen(process.env.PORT)")
+    with nodeinit.start([node.path(), "app.js"], ["--workers=2", f"--balance={balance}", f"--http=127.0.0.1:{web}"],
+                        {"PORT": port}, cwd=tmp_path) as pid1:  # fmt: skip
+        for slot in range(2):
+            pid1.wait_line(rf"slot {slot}: worker \d+ is ready")
+        assert connections_by_path(web)["accepted"] == [0, 0]
+        for _ in range(40):
+            http.get(port)
+        counted = connections_by_path(web)  # a starved worker's are rescued
+        assert sum(map(sum, counted.values())) == 40 and sum(counted["accepted"]) >= 20
+        assert balance == "shared" or min(counted["accepted"]) > 0
+        for _ in range(7):
+            http.get(port)
+        assert pid1.ctl("reload").code == 0  # what was counted since the last question comes with the drain
+        for _ in range(3):
+            http.get(port)
+        assert sum(map(sum, connections_by_path(web).values())) == 50
+
+
+def test_where_workers_cannot_count_nothing_is_claimed(tmp_path):
+    port, web = nodeinit.free_port(), nodeinit.free_port()
+    (tmp_path / "app.js").write_text("require('http').createServer((_, a) => a.end('x')).listen(process.env.PORT)")
+    with nodeinit.start([node.path(), "app.js"], ["--workers=2", "--preload=off", f"--http=127.0.0.1:{web}"],
+                        {"PORT": port}, cwd=tmp_path) as pid1:  # fmt: skip
+        for slot in range(2):
+            pid1.wait_line(rf"slot {slot}: worker \d+ is ready")
+        http.get(port)
+        assert set(connections_by_path(web)) == {"handed_over", "rescued"}
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="Debian's package prometheus is not installed")
 def test_promtool_finds_nothing_to_say(site):
     _, web = site
     checked = subprocess.run(["promtool", "check", "metrics"], input=get(web, "/metrics")[2],

@@ -1,7 +1,9 @@
 """The workers' own metrics, of prom-client, merged into /metrics: beside prom-client's own aggregator."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -114,6 +116,18 @@ def test_a_worker_that_is_blocked_is_left_out_and_counted_and_nothing_else_waits
         assert service.answers()["unanswered"] >= 1
         blocked.join(30)
         nodeinit.wait_for(lambda: of_application(service.metrics())[0].get(("plain",)) == 3, 30, "both again")
+
+
+def test_what_ended_workers_counted_stays_in_the_totals(tmp_path):
+    with Service(tmp_path) as service:
+        assert of_application(service.metrics())[0]["plain",] == 3
+        os.kill(service.pid1.workers()[0].pid, signal.SIGKILL)
+        service.pid1.wait_line("slot 0: worker .* is ready")
+        nodeinit.wait_for(lambda: of_application(service.metrics())[0]["plain",] == 4.5, 30, "three workers' counts")
+        assert service.pid1.ctl("reload").code == 0
+        samples, _ = of_application(service.metrics())
+        assert samples["plain",] == 7.5 and samples["took_seconds_count", ("route", "/x")] == 15
+        assert samples["gauge_sum",] == 22.5 and samples["size_bytes", ("quantile", "0.5")] == pytest.approx(16.5)
 
 
 def test_a_program_without_prom_client_is_soon_left_alone(tmp_path):

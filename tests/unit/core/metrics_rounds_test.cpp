@@ -91,3 +91,53 @@ TEST_CASE("who was not asked is not listened to") {
   rounds.answered(Incarnation{9}, answer(rounds.request()));
   CHECK(rounds.finish().samples() == 0);
 }
+
+TEST_CASE("a round waits a little for connections to be counted") {
+  MetricsRounds rounds;
+  const Instant now{10s};
+  CHECK(rounds.begin({}, now, {Incarnation{1}, Incarnation{2}}).empty());
+  CHECK_FALSE(rounds.is_complete(now));
+  rounds.counted(Incarnation{1});
+  CHECK_FALSE(rounds.is_complete(now));
+  CHECK(rounds.is_complete(now + MetricsRounds::kFirstPatience));
+  rounds.gone(Incarnation{2});
+  CHECK(rounds.is_complete(now));
+}
+
+TEST_CASE("totals do not shrink when a worker ends") {
+  MetricsRounds rounds;
+  const auto total = [](const WorkerMetrics& metrics) {
+    wire::Exposition out(wire::MetricsFormat::prometheus);
+    metrics.write(out, wire::MetricsFormat::prometheus);
+    const std::string text = std::move(out).finish();
+    return text.substr(text.rfind("c_total"));
+  };
+  const auto says = [&](unsigned worker, unsigned count) {
+    rounds.answered(Incarnation{worker},
+                    R"({"type":"prom-client:getMetricsRes","requestId":)" +
+                        std::to_string(rounds.request()) +
+                        R"(,"metrics":[[{"name":"c_total","type":"counter","values":[{"value":)" +
+                        std::to_string(count) + R"(,"labels":{}}]}]]})");
+  };
+  Instant now{10s};
+  (void)rounds.begin(kTwo, now);
+  says(1, 10);
+  says(2, 20);
+  CHECK(total(rounds.finish()) == "c_total 30\n");
+
+  rounds.gone(Incarnation{1});
+  const auto second = std::span(kTwo).subspan(1);
+  (void)rounds.begin(second, now += 15s);
+  says(2, 21);
+  CHECK(total(rounds.finish()) == "c_total 31\n");
+
+  // One that answers and then ends is not counted twice in this round, and not lost after it.
+  (void)rounds.begin(kTwo, now += 15s);
+  says(1, 2);
+  says(2, 25);
+  rounds.gone(Incarnation{2});
+  CHECK(total(rounds.finish()) == "c_total 37\n");
+  (void)rounds.begin(std::span(kTwo).first(1), now += 15s);
+  says(1, 3);
+  CHECK(total(rounds.finish()) == "c_total 38\n");
+}

@@ -1,5 +1,6 @@
 #include "unit/core/primary_world.h"
 
+#include <algorithm>
 #include <array>
 
 using namespace ni;
@@ -348,4 +349,44 @@ TEST_CASE("a queue that does not get empty delays the stop for a moment only") {
     world.settle();
   }
   CHECK(looks >= Primary::kMostSettles);
+}
+
+TEST_CASE("a worker says what it accepted by itself: all but what it was given") {
+  constexpr std::string_view kQuestion = R"({"cmd":"NODE_NODEINIT_CONNECTIONS"})";
+  const auto answer = [](unsigned count) {
+    return fmt::format(R"({{"cmd":"NODE_NODEINIT_CONNECTIONS","count":{}}})", count);
+  };
+  World world;
+  CHECK_FALSE(world.primary.ask_connections(kFirst));
+  world.primary.set_program({0}, {.slots = 2, .counts_connections = true});
+  world.serve_two();
+  const auto sent = world.take<act::Send>();
+  CHECK(std::ranges::count_if(sent, [&](const auto& one) {
+          return one.line.starts_with(kQuestion);
+        }) == 2);  // each when it listens
+  CHECK(world.primary.ask_connections(kFirst));
+  world.settle();
+  CHECK(world.take<act::Send>().empty());  // it owes an answer still
+  world.say(kFirst, answer(5));
+  CHECK(world.take<act::Counted>().size() == 1);
+
+  const SocketRef socket{world.take<act::OpenListener>()[0].listener, 1};
+  world.arrive(socket, 7);
+  const auto given = world.take<act::SendConnection>();
+  REQUIRE(given.size() == 1);
+  const Incarnation to = given[0].to;
+  const unsigned before = to == kFirst ? 5 : 0;
+  world.say(to, kAck);
+  const std::size_t seq = given[0].line.find("\"seq\":") + 6;
+  world.say(to, fmt::format(R"({{"cmd":"NODE_CLUSTER","ack":{},"accepted":true,"seq":3}})",
+                            given[0].line.substr(seq, given[0].line.find('}', seq) - seq)));
+  world.say(to, answer(before + 3));
+  const ConnectionCounters& counted = world.primary.connections({0});
+  CHECK(counted.knows_accepted);
+  CHECK(counted.slots.at({to.value - 1}).accepted == before + 2);
+  CHECK(counted.slots.at({to.value - 1}).rescued == 1);
+  world.say(to, answer(1));  // it cannot have forgotten: nothing is taken away
+  CHECK(counted.slots.at({to.value - 1}).accepted == before + 2);
+  world.primary.disconnect(kFirst);
+  CHECK_FALSE(world.primary.ask_connections(kFirst));
 }

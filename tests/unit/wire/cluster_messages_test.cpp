@@ -82,6 +82,8 @@ TEST_CASE("the other acts of a worker") {
 TEST_CASE("an act that lacks what it must have is an error") {
   CHECK_FALSE(parse_worker_message(R"({"cmd":"NODE_CLUSTER")"));
   CHECK_FALSE(parse_worker_message(R"({"cmd":"NODE_CLUSTER","act":"close"})"));
+  CHECK_FALSE(parse_worker_message(R"({"cmd":"NODE_NODEINIT_CONNECTIONS"})"));
+  CHECK_FALSE(parse_worker_message(R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":-1})"));
   CHECK_FALSE(parse_worker_message(R"({"cmd":"NODE_CLUSTER","act":"queryServer","seq":1})"));
   CHECK_FALSE(parse_worker_message(
       R"({"cmd":"NODE_CLUSTER","act":"queryServer","address":null,"port":1,"addressType":4})"));
@@ -108,5 +110,7 @@ TEST_CASE("the primary's lines are those that Node's own primary writes") {
         "\n");
   CHECK(disconnect_line(9) == "{\"cmd\":\"NODE_CLUSTER\",\"act\":\"disconnect\",\"seq\":9}\n");
   CHECK(acknowledge_line(4, 10) == "{\"cmd\":\"NODE_CLUSTER\",\"ack\":4,\"seq\":10}\n");
+  CHECK(ask_connections_line() == "{\"cmd\":\"NODE_NODEINIT_CONNECTIONS\"}\n");
+  CHECK(parsed<ConnectionsCounted>(R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":7})").count == 7);
   CHECK(handle_ack_line() == "{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
 }
