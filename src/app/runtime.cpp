@@ -12,7 +12,6 @@
 #include "app/termination_log.h"
 #include "base/overloaded.h"
 #include "base/text.h"
-#include "core/last_words.h"
 #include "core/launch.h"
 #include "core/setting_values.h"
 #include "sys/clock.h"
@@ -269,30 +268,6 @@ void Runtime::reap() {
                        .last_words = std::move(last_words)});
   }
   children_may_have_ended_ = true;
-}
-
-// Of a worker or hook that was just reaped; nothing of any other process.
-std::string Runtime::take_last_words(const sys::Ended& ended) {
-  const Pid pid = ended.pid;
-  const auto& workers = supervisor_.workers();
-  const auto worker = std::ranges::find_if(
-      workers, [&](const auto& entry) { return entry.second.pid == std::optional(pid); });
-  const bool is_hook = supervisor_.hook_pid() == std::optional(pid);
-  if (worker == workers.end() && !is_hook) {
-    return {};
-  }
-  const Incarnation process = is_hook ? hook_ : worker->first;
-  pump_.closed(process);
-  const std::optional<std::string> words = pump_.last_words(process);
-  if (!ended.status.success()) {
-    one_has_failed_ = true;
-    const std::string who =
-        is_hook ? fmt::format("the hook (pid {})", pid.value())
-                : fmt::format("slot {}: worker {}", worker->second.slot.value, pid.value());
-    termination_.last_words(
-        who, words.value_or("unknown, its stderr passed as it is; NODEINIT_LOG=lines keeps them"));
-  }
-  return telling_line(words.value_or(std::string()));
 }
 
 // ---- actions

@@ -99,6 +99,7 @@ class Runtime final : public Host {
   bool judge_memory(const sys::Ended& ended, const std::string& last_words);
   // The kernel's counter; nullopt: it cannot be read.
   std::optional<std::uint64_t> oom_kills() const;
+  // runtime_words.cpp
   std::string take_last_words(const sys::Ended& ended);
   void name_left_over();
   void spawn(const action::Spawn& spawn);
@@ -130,7 +131,7 @@ class Runtime final : public Host {
   std::vector<Launcher> launchers_;
   Log& log_;
   loop::LogPump pump_;
-  bool one_has_failed_ = false;  // a worker or hook
+  bool one_has_failed_ = false;  // a worker or hook, by an end that nobody asked for
   Supervisor supervisor_;
   sys::StartingDirectory directory_;
   TerminalLease terminal_;

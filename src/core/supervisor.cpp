@@ -320,7 +320,7 @@ void Supervisor::handle(const event::Exited& event, Turn turn) {
     using enum DeathCause;
     if (worker.end_reason == EndReason::never_ready) return never_ready;
     if (worker.end_reason == EndReason::unresponsive) return unresponsive;
-    if (worker.end_reason != EndReason::not_asked) return asked;
+    if (worker.was_asked_to_end()) return asked;
     if (event.out_of_memory) return oom_killed;
     return worker.leaving || event.status.success() ? left_by_itself : crashed;
   }();

@@ -63,6 +63,8 @@ class Supervisor {
   const std::map<Incarnation, Worker>& workers() const { return workers_; }
   // The hook that runs now; nullopt: none, or it has no pid yet.
   std::optional<Pid> hook_pid() const { return hook_ ? hook_->pid : std::nullopt; }
+  // Of the hook that runs, were it to end so.
+  Ending hook_ending(ExitStatus status) const;
   std::uint64_t orphans_reaped() const { return orphans_reaped_; }
   // Whether traffic should come here: running, and every program that serves has as many ready
   // workers as it needs (NODEINIT_READY_WORKERS).

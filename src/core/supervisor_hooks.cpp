@@ -54,6 +54,13 @@ void Supervisor::end_hook(Signal signal, Turn turn) {
   }
 }
 
+Ending Supervisor::hook_ending(ExitStatus status) const {
+  if (status.success()) {
+    return Ending::in_order;
+  }
+  return hook_ && hook_->asked_to_end ? Ending::cut_short : Ending::failed;
+}
+
 void Supervisor::hook_deadline(Turn turn) {
   if (!hook_ || !hook_->deadline || *hook_->deadline > turn.now) {
     return;

@@ -13,12 +13,14 @@ namespace ni {
 inline constexpr std::size_t kMostTerminationText = 4096;
 
 // What may be worth telling when the container ends: the last troubles, and the last words of the
-// worker that died last. Bounded.
+// worker or hook that failed last. Bounded.
 class TerminationNotes {
  public:
   void trouble(std::string_view message);
   // `who`: "slot 1: worker 12". Words replace those of an earlier worker; empty ones do not.
   void last_words(std::string_view who, std::string_view words);
+
+  bool has_last_words() const { return !words_.empty(); }
 
   // "" for an orderly end (exit code 0). At most kMostTerminationText bytes of UTF-8; where there
   // is more, the oldest troubles and the beginning of the words are left out.

@@ -78,6 +78,15 @@ std::optional<WorkerState> next_state(WorkerState state, WorkerInput input) {
   return cell(state, input);
 }
 
+Ending ending_of(const Worker& worker, ExitStatus status) {
+  if (worker.was_asked_to_end()) {
+    return worker.had_to_kill && worker.end_reason == EndReason::container_stop ? Ending::cut_short
+                                                                                : Ending::in_order;
+  }
+  const bool by_itself = worker.end_reason == EndReason::not_asked;
+  return by_itself && status.success() ? Ending::in_order : Ending::failed;
+}
+
 std::string_view to_string(WorkerState state) {
   switch (state) {
     case parked:

@@ -99,6 +99,11 @@ struct Worker {
 
   // That its clients reach it by.
   unsigned servers() const { return tcp_servers + (counts_others ? other_servers : 0); }
+  // We ended it, for no fault of its own.
+  bool was_asked_to_end() const {
+    using enum EndReason;
+    return end_reason != not_asked && end_reason != never_ready && end_reason != unresponsive;
+  }
   // It can take connections now: one that has closed its last server while running cannot.
   bool is_ready() const {
     return state == WorkerState::ready && (!counts_servers || servers() > 0);
@@ -106,5 +111,14 @@ struct Worker {
   // On its way to be ready, or ready: it holds its slot.
   bool is_rising() const { return state <= WorkerState::ready; }
 };
+
+// What an end says of why things go wrong.
+enum class Ending : std::uint8_t {
+  in_order,  // by itself with code 0, or because we have asked for it
+  failed,    // nobody has asked for it; or we had to, for a fault of its own
+  cut_short  // it did not end in time when the container stopped
+};
+
+Ending ending_of(const Worker& worker, ExitStatus status);
 
 }  // namespace ni

@@ -1,8 +1,13 @@
 """What a person finds at `kubectl describe pod`: the termination log."""
 
+import os
+import signal
+
 import pytest
 
 from support import node, nodeinit
+
+SERVES = "require('net').createServer().listen(0)"
 
 
 def start(tmp_path, program, *options, **env):
@@ -40,6 +45,43 @@ def test_a_crash_loop_of_one_worker_is_explained_without_being_asked_for(tmp_pat
     assert told in log.read_text()
     assert running.err.count("TypeError: no database") >= 3, "all of stderr arrived"
     assert len({line for line in running.out.splitlines() if "pipe:" in line}) == 1, "stdout is ours each time"
+
+
+def stderr_of(pid):
+    return os.readlink(f"/proc/{pid}/fd/2")
+
+
+def test_only_an_end_that_nobody_asked_for_begins_reading(tmp_path):
+    """SIGTERM is how a reload ends this one: no failure. A crash is one."""
+    _, running = start(tmp_path, SERVES, "--workers=1", "--stop=signal", "--restart-backoff=10ms..20ms",
+                       NODEINIT_TERMINATION_LOG="off")  # fmt: skip
+    with running:
+        running.wait_line("is ready")
+        for reloads in (1, 2):
+            running.send(signal.SIGHUP)
+            running.wait_for(lambda: running.err.count("reload done") == reloads, what="a reload")
+            running.wait_for(lambda: running.err.count("ended (SIGTERM)") == reloads, what="the old one's end")
+        (worker,) = running.workers()
+        assert stderr_of(worker.pid) == stderr_of(running.pid)
+        ready = running.err.count("is ready")
+        os.kill(worker.pid, signal.SIGKILL)
+        running.wait_for(lambda: running.err.count("is ready") > ready, what="the next one")
+        (worker,) = running.workers()
+        assert stderr_of(worker.pid) != stderr_of(running.pid)
+
+
+def test_words_at_an_asked_end_do_not_replace_those_of_the_failure(tmp_path):
+    """One worker is the crash loop, the other is stopped because of it and ends with a code of its own, talking."""
+    program = """
+    if (process.env.NODEINIT_SLOT === '1') throw new TypeError('no database');
+    require('net').createServer().listen(0);
+    process.on('SIGTERM', () => process.stderr.write('bye for now\\n', () => process.exit(9)));"""
+    log, running = start(tmp_path, program, "--workers=2", "--stop=signal", "--ready=message",
+                         "--restart-limit=3/60s", "--restart-backoff=10ms..20ms")  # fmt: skip
+    with running:
+        assert running.wait() == 1
+    assert "bye for now" in running.err
+    assert "last words of slot 1" in log.read_text() and "bye for now" not in log.read_text()
 
 
 def test_an_orderly_stop_leaves_it_alone(tmp_path):
