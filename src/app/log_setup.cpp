@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "app/termination_log.h"
 #include "base/result.h"
 
 namespace ni::app {
@@ -20,19 +21,42 @@ LogMode effective_mode(const Config& config, const std::vector<Plan>& plans) {
   return workers <= 1 || isatty(STDOUT_FILENO) == 1 ? LogMode::inherit : LogMode::lines;
 }
 
+loop::LogReads effective_reads(const Config& config, LogMode mode) {
+  if (mode != LogMode::inherit) {
+    return loop::LogReads::everything;
+  }
+  // Whoever has asked for `inherit` gets nothing else; a terminal is somebody who reads.
+  if (config.log == LogMode::inherit || isatty(STDOUT_FILENO) == 1 || isatty(STDERR_FILENO) == 1) {
+    return loop::LogReads::nothing;
+  }
+  return termination_log_is_wanted(config.termination_log)
+             ? loop::LogReads::only_stderr
+             : loop::LogReads::only_stderr_after_failure;
+}
+
+wire::LogShape shape_of(LogMode mode) {
+  switch (mode) {
+    case LogMode::automatic:  // has become another one
+    case LogMode::inherit:
+      return wire::LogShape::as_is;
+    case LogMode::lines:
+      return wire::LogShape::lines;
+    case LogMode::prefix:
+      return wire::LogShape::prefix;
+    case LogMode::json:
+      return wire::LogShape::json;
+  }
+  return wire::LogShape::as_is;
+}
+
 }  // namespace
 
 loop::LogSettings log_settings(const Config& config, const std::vector<Plan>& plans) {
   const LogMode mode = effective_mode(config, plans);
   loop::LogSettings settings;
-  settings.inherit = mode == LogMode::inherit;
-  // Whoever has asked for `inherit` gets nothing else; a terminal is somebody who reads.
-  settings.reads_failing =
-      config.log == LogMode::automatic && isatty(STDOUT_FILENO) == 0 && isatty(STDERR_FILENO) == 0;
+  settings.reads = effective_reads(config, mode);
   settings.rendering = {
-      .shape = mode == LogMode::json     ? wire::LogShape::json
-               : mode == LogMode::prefix ? wire::LogShape::prefix
-                                         : wire::LogShape::lines,
+      .shape = shape_of(mode),
       .wrap_json = config.log_json == LogJson::wrap,
       .show_program = config.programs.size() > 1,
       .colour = true,

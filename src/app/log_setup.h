@@ -12,7 +12,9 @@
 namespace ni::app {
 
 // Where the setting says `auto`: one worker, or a person at a terminal, has the descriptors
-// themselves; several workers share them by whole lines.
+// themselves; several workers share them by whole lines. Without a terminal the one worker's stderr
+// passes through us, as it comes, when the termination log wants its last words, else once one has
+// failed. An `inherit` that was asked for is that and nothing else.
 loop::LogSettings log_settings(const Config& config, const std::vector<Plan>& plans);
 
 // Our stdout or stderr fails (errno), or works again (0).

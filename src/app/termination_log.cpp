@@ -4,6 +4,10 @@
 
 namespace ni::app {
 
+bool termination_log_is_wanted(const std::optional<std::string>& setting) {
+  return setting && (*setting != "auto" || sys::can_write_file(kTerminationLog));
+}
+
 Result<void> write_termination_log(const std::optional<std::string>& setting,
                                    const std::string& text) {
   if (!setting || text.empty()) {

@@ -28,7 +28,7 @@ LogOutlet::LogOutlet(uv_loop_t* loop, sys::Output output, WhenFull when_full, Ca
       epoll_(watch_by_epoll(output_.watched())),
       room_(loop, epoll_.get(), [this](int) { flush(); }) {}
 
-void LogOutlet::write(std::string_view block, std::uint64_t lines) {
+void LogOutlet::write(std::string_view block, std::uint64_t lines, Begins begins) {
   if (held_bytes() > kMostHeld && when_full_ == WhenFull::drop) {
     untold_lines_ += lines;
     untold_bytes_ += block.size();
@@ -37,7 +37,7 @@ void LogOutlet::write(std::string_view block, std::uint64_t lines) {
     return;
   }
   tell_of_dropped();
-  add(block);
+  add(block, begins);
   tell_trouble();
 }
 
@@ -47,7 +47,7 @@ bool LogOutlet::write_own(std::string_view line) {
     return false;
   }
   if (held_bytes() > 0) own_held_ += line.size();
-  add(line);
+  add(line, Begins::a_line);
   return true;
 }
 
@@ -55,13 +55,13 @@ void LogOutlet::tell_of_dropped() {
   if (untold_lines_ == 0 && untold_bytes_ == 0) return;
   const std::uint64_t lines = std::exchange(untold_lines_, 0);
   const std::uint64_t bytes = std::exchange(untold_bytes_, 0);
-  if (callbacks_.dropped) add(callbacks_.dropped(lines, bytes));
+  if (callbacks_.dropped) add(callbacks_.dropped(lines, bytes), Begins::a_line);
 }
 
-// Behind all that was given before, on a line of its own.
-void LogOutlet::add(std::string_view bytes) {
+// Behind all that was given before.
+void LogOutlet::add(std::string_view bytes, Begins begins) {
   if (bytes.empty()) return;
-  if (std::exchange(mid_line_, bytes.back() != '\n')) {
+  if (std::exchange(mid_line_, bytes.back() != '\n') && begins == Begins::a_line) {
     if (held_bytes() > 0 || send("\n") == 0) hold("\n");
   }
   if (held_bytes() == 0) bytes.remove_prefix(send(bytes));

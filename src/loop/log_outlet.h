@@ -50,11 +50,14 @@ class LogOutlet {
   // False: the block given to write() now would have to be held in full.
   bool takes_more() const { return held_bytes() == 0 || when_full_ == WhenFull::drop; }
 
-  // A block of whole lines; the last may lack its newline at the end of a worker's text, the next
-  // block then begins with one. Precondition: takes_more().
-  void write(std::string_view block, std::uint64_t lines);
+  enum class Begins : std::uint8_t { a_line, where_it_is };
 
-  // A line of nodeinit's own. False: too much is held already, the line is refused.
+  // A block of whole lines; the last may lack its newline at the end of a worker's text, what
+  // `begins` a line then begins with one. Precondition: takes_more().
+  void write(std::string_view block, std::uint64_t lines, Begins begins = Begins::a_line);
+
+  // A line of nodeinit's own, never amid another. False: too much is held already, the line is
+  // refused.
   bool write_own(std::string_view line);
 
   // Tries again what is held. Blocks nobody.
@@ -74,7 +77,7 @@ class LogOutlet {
  private:
   std::size_t send(std::string_view bytes);
   void hold(std::string_view bytes);
-  void add(std::string_view bytes);
+  void add(std::string_view bytes, Begins begins);
   void tell_of_dropped();
   void wait_for_room();
   void tell_trouble();

@@ -132,12 +132,25 @@ LogOutlet& LogPump::err_outlet() {
   return outlet_of(LogStream::err).out;
 }
 
+bool LogPump::reads_stderr(bool after_failure) const {
+  switch (settings_.reads) {
+    case LogReads::everything:
+    case LogReads::only_stderr:
+      return true;
+    case LogReads::only_stderr_after_failure:
+      return after_failure;
+    case LogReads::nothing:
+      break;
+  }
+  return false;
+}
+
 Result<LogPump::Ends> LogPump::open(Incarnation incarnation, std::string program, SlotId slot,
                                     bool after_failure) {
   Ends ends;
-  if (settings_.inherit && !(settings_.reads_failing && after_failure)) return ends;
+  if (!reads_stderr(after_failure)) return ends;
   sys::Pipe out;
-  if (!settings_.inherit) {
+  if (!inherits()) {
     NI_TRY(out, sys::make_pipe());
   }
   NI_TRY(sys::Pipe err, sys::make_pipe());
@@ -245,11 +258,14 @@ void LogPump::pass_kept(Stream& stream) {
 void LogPump::pass(Stream& stream, std::string_view text) {
   LogOutlet& outlet = stream.outlet.out;
   const std::int64_t now = wall_clock_ns();
+  const auto begins = settings_.rendering.shape == wire::LogShape::as_is
+                          ? LogOutlet::Begins::where_it_is
+                          : LogOutlet::Begins::a_line;
   bool all = text.empty();
   while (!all && outlet.takes_more()) {
     const wire::LineCutter::Cut cut = stream.cutter.cut(text, stream.text_ends, now, scratch_);
     counters_.streams[index_of(stream.which)].lines += cut.lines;
-    outlet.write(cut.ready, cut.lines);
+    outlet.write(cut.ready, cut.lines, begins);
     text.remove_prefix(cut.used);
     all = cut.used == 0 || text.empty();
   }

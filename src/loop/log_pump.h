@@ -16,10 +16,9 @@
 // LogRendering::largest_line); per output one block in flight. A pipe whose output is full is not
 // read (WhenFull::wait), in turn with the others.
 //
-// In `inherit` mode there are no pipes: open() gives no ends, there are no last words; but with
-// `reads_failing` the stderr of a worker that follows a failed one has its pipe, so that a crash
-// loop can be explained. Our own messages still pass (write_own), so that they never wait and never
-// block.
+// What is not to be read (LogReads) has no pipe: open() gives no end for it, the worker gets our
+// descriptor; without stderr there are no last words. Our own messages still pass (write_own), so
+// that they never wait and never block.
 
 #include <uv.h>
 
@@ -43,9 +42,17 @@
 
 namespace ni::loop {
 
+// What of a worker's output is read. Only stderr: for the sake of its last words; it is to be
+// passed on as it comes (LogShape::as_is).
+enum class LogReads : std::uint8_t {
+  everything,
+  only_stderr,
+  only_stderr_after_failure,  // of workers that follow a failed one: a crash loop is explained
+  nothing
+};
+
 struct LogSettings {
-  bool inherit = false;
-  bool reads_failing = false;         // with `inherit`
+  LogReads reads = LogReads::everything;
   wire::LogRendering rendering = {};  // its colour only where the output is a tty
   WhenFull when_full = WhenFull::wait;
 };
@@ -78,6 +85,7 @@ class LogPump {
   struct Ends {
     sys::UniqueFd out, err;  // empty: it gets ours
   };
+  // after_failure: a worker or hook before it has failed.
   Result<Ends> open(Incarnation worker, std::string program, SlotId slot, bool after_failure);
   void set_pid(Incarnation worker, Pid pid);
   void closed(Incarnation worker);
@@ -89,7 +97,8 @@ class LogPump {
   // A line of nodeinit's own, to stderr. False: too many wait already, this one is refused.
   bool write_own(std::string_view line) { return err_outlet().write_own(line); }
 
-  bool inherits() const { return settings_.inherit; }
+  // Workers have our own stdout: what passes here is not their output as a whole.
+  bool inherits() const { return settings_.reads != LogReads::everything; }
 
   // Nothing that was read waits to be written.
   bool idle() const;
@@ -115,6 +124,7 @@ class LogPump {
   void attach(Worker& worker, wire::LogStream stream, sys::UniqueFd fd);
   void on_readable(Stream& stream);
   void serve_waiting(Outlet& outlet);
+  bool reads_stderr(bool after_failure) const;
   std::optional<std::string_view> read_some(Stream& stream, std::size_t most);
   void take(Stream& stream, std::string_view read);
   void end_of_text(Stream& stream);

@@ -8,11 +8,17 @@
 #include "sys/fd.h"
 
 namespace ni::sys {
+namespace {
+
+UniqueFd open_to_write(const std::string& path, int flags) {
+  return UniqueFd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0644));
+}
+
+}  // namespace
 
 Result<void> write_file(const std::string& path, std::string_view text, IfMissing missing) {
   const int create = missing == IfMissing::create ? O_CREAT : 0;
-  const UniqueFd file(
-      ::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | create, 0644));
+  const UniqueFd file = open_to_write(path, O_TRUNC | create);
   if (!file) {
     return Error{.operation = "open", .subject = path, .code = errno, .reason = {}};
   }
@@ -27,6 +33,10 @@ Result<void> write_file(const std::string& path, std::string_view text, IfMissin
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
+}
+
+bool can_write_file(const std::string& path) {
+  return static_cast<bool>(open_to_write(path, 0));
 }
 
 }  // namespace ni::sys

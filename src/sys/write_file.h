@@ -15,4 +15,7 @@ enum class IfMissing : unsigned char { create, fail };
 // file that is created is readable by everybody, as the umask allows.
 Result<void> write_file(const std::string& path, std::string_view text, IfMissing missing);
 
+// Whether write_file() would open it now, were it not to be created. Changes nothing.
+bool can_write_file(const std::string& path);
+
 }  // namespace ni::sys

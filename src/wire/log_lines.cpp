@@ -77,6 +77,7 @@ void LineCutter::describe(const LogOrigin& origin) {
 
 LineCutter::Cut LineCutter::cut(std::string_view text, bool last, std::int64_t now_ns,
                                 std::string& scratch) {
+  if (rendering_.shape == LogShape::as_is) return {text, text.size(), count_lines(text)};
   if (rendering_.shape == LogShape::lines && part_ == 0 && text.size() <= rendering_.largest_line) {
     // The usual case: no line here can be too long, so whatever ends in a newline goes out as it
     // came.

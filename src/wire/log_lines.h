@@ -3,7 +3,8 @@
 // The way of a worker's text: bytes as they came out of its pipe are cut into lines and rendered
 // for our output.
 //
-//   lines    as they are
+//   as_is    the bytes as they came, an unfinished line too: a prompt, dots of progress
+//   lines    as they are, each when it is whole
 //   prefix   "0 out | " before each, "web/0 out | " when there are several programs
 //   json     {"time":"…","program":"web","slot":0,"pid":12,"stream":"stdout","message":"…"}
 //            A line that is a JSON object already stays as it is and gets, at its end, those of the
@@ -13,7 +14,8 @@
 //
 // Nothing else changes a byte: blank lines, CRLF (the \r belongs to the line), NUL, escape
 // sequences. A last line without newline stays without one, but in json. A line longer than
-// `largest_line` is cut at this bound (never within a UTF-8 sequence) and the pieces are marked:
+// `largest_line` is cut at this bound (never within a UTF-8 sequence) and the pieces are marked,
+// but for as_is:
 //
 //   lines, prefix   …[nodeinit: slot 0 stdout, line continues]⏎
 //                   [nodeinit: slot 0 stdout, continued]…
@@ -27,7 +29,7 @@
 
 namespace ni::wire {
 
-enum class LogShape : std::uint8_t { lines, prefix, json };
+enum class LogShape : std::uint8_t { lines, prefix, json, as_is };
 enum class LogStream : std::uint8_t { out, err };
 
 struct LogRendering {
@@ -55,12 +57,13 @@ class LineCutter {
   struct Cut {
     std::string_view ready;   // to be written: a part of `text`, or of `scratch`
     std::size_t used = 0;     // so many bytes of `text` are done with
-    std::uint64_t lines = 0;  // ended in `ready`
+    std::uint64_t lines = 0;  // ended in `ready`; as_is: newlines
   };
 
-  // Renders what is whole in `text`: what an earlier call did not use, and what came since. With
-  // `last` the rest is a line too. Once about kBlock bytes are ready it stops: call again with the
-  // rest while `used` is not 0. scratch: emptied and filled, at most kBlock and one rendered line.
+  // Renders what is whole in `text` (as_is: all of it): what an earlier call did not use, and what
+  // came since. With `last` the rest is a line too. Once about kBlock bytes are ready it stops:
+  // call again with the rest while `used` is not 0. scratch: emptied and filled, at most kBlock and
+  // one rendered line.
   Cut cut(std::string_view text, bool last, std::int64_t now_ns, std::string& scratch);
 
   static constexpr std::size_t kBlock = 128 * 1024;

@@ -76,6 +76,10 @@ struct Bench {
 };
 
 const LogSettings kPrefixed{.rendering = {.shape = wire::LogShape::prefix}};
+const LogSettings kOnlyStderr{.reads = LogReads::only_stderr,
+                              .rendering = {.shape = wire::LogShape::as_is}};
+const LogSettings kAfterFailure{.reads = LogReads::only_stderr_after_failure,
+                                .rendering = {.shape = wire::LogShape::as_is}};
 const LogSettings kDropping{.rendering = {}, .when_full = WhenFull::drop};
 
 }  // namespace
@@ -310,8 +314,8 @@ TEST_CASE("finish takes what is left and waits for a slow reader, but not for ev
   reader.join();
 }
 
-TEST_CASE("inherit makes no pipes") {
-  Bench bench({.inherit = true});
+TEST_CASE("nothing to be read means no pipes") {
+  Bench bench({.reads = LogReads::nothing});
   const LogPump::Ends ends = bench.open(1, true);
   CHECK_FALSE(ends.out);
   CHECK_FALSE(ends.err);
@@ -319,9 +323,8 @@ TEST_CASE("inherit makes no pipes") {
   CHECK_FALSE(bench.pump.last_words(Incarnation{1}));
 }
 
-TEST_CASE(
-    "inherit may read the stderr of whoever follows a failed one, and passes it on as it is") {
-  Bench bench({.inherit = true, .reads_failing = true});
+TEST_CASE("only the stderr of whoever follows a failed one may be read") {
+  Bench bench(kAfterFailure);
   CHECK_FALSE(bench.open(1).err);
   bench.pump.closed(Incarnation{1});
   CHECK_FALSE(bench.pump.last_words(Incarnation{1}));
@@ -334,4 +337,63 @@ TEST_CASE(
   bench.pump.closed(Incarnation{2});
   CHECK(bench.pump.last_words(Incarnation{2}) == "first\n\nError: boom");
   CHECK(bench.err.read() == "first\n\nError: boom");
+}
+
+TEST_CASE("only stderr may be read, and passes on at once as it comes: an unfinished line, too") {
+  Bench bench(kOnlyStderr);
+  {
+    const LogPump::Ends ends = bench.open(1);
+    CHECK_FALSE(ends.out);
+    REQUIRE(ends.err);
+    for (const char* piece : {"password: ", ".", ".", "\n\nErr", "or: bo", "om"}) {
+      write_all(ends.err, piece);
+      bench.loop.turn();
+      CHECK(bench.err.read() == piece);
+    }
+    CHECK(bench.pump.counters().streams[1].lines == 2);
+    CHECK(bench.pump.last_words(Incarnation{1}) == "password: ..\n\nError: boom");
+  }
+  bench.pump.closed(Incarnation{1});
+  CHECK(bench.pump.last_words(Incarnation{1}) == "password: ..\n\nError: boom");
+  CHECK(bench.err.read().empty());
+
+  // Another worker's text is no line of ours to end, our own message is a line.
+  const LogPump::Ends next = bench.open(2);
+  write_all(next.err, "!");
+  bench.loop.turn();
+  CHECK(bench.pump.write_own("nodeinit: hello\n"));
+  write_all(next.err, "?");
+  bench.loop.turn();
+  CHECK(bench.err.read() == "!\nnodeinit: hello\n?");
+}
+
+TEST_CASE("what passes as it comes keeps every byte before a slow reader, without marks") {
+  Bench bench(kOnlyStderr);
+  std::string text;
+  for (int i = 0; text.size() < 1'000'000; ++i) text += "no line " + std::to_string(i);
+  std::string got;
+  {
+    const LogPump::Ends ends = bench.open(1);
+    std::thread writer([&] { write_all(ends.err, text); });
+    while (got.size() < text.size() / 2) {
+      bench.loop.turn(3);
+      char piece[5000];
+      const ssize_t count = ::read(bench.err.reader.get(), piece, sizeof piece);
+      if (count > 0) got.append(piece, static_cast<std::size_t>(count));
+    }
+    while (bench.pump.counters().streams[1].bytes < text.size()) {
+      bench.loop.turn(1);
+      got += bench.err.read();
+    }
+    writer.join();
+  }
+  bench.pump.closed(Incarnation{1});
+  while (!bench.pump.idle()) {
+    got += bench.err.read();
+    bench.loop.turn(2);
+  }
+  got += bench.err.read();
+  CHECK(got == text);
+  CHECK(bench.pump.counters().lines_split == 0);
+  CHECK(text.ends_with(bench.pump.last_words(Incarnation{1}).value_or("none")));
 }

@@ -58,6 +58,7 @@ std::vector<Json> json_lines(const std::string& text) {
 }
 
 const LogRendering kLines{};
+const LogRendering kAsIs{.shape = LogShape::as_is};
 const LogRendering kPrefix{.shape = LogShape::prefix};
 const LogRendering kJson{.shape = LogShape::json};
 
@@ -79,6 +80,26 @@ TEST_CASE("a line that came in pieces goes out whole, an unfinished one waits") 
   CHECK(cut.ready == "half a line\n");
   CHECK(cut.used == 12);
   CHECK(cut.lines == 1);
+}
+
+TEST_CASE("as it is, what is there goes out at once, whole lines or not") {
+  LogRendering small = kAsIs;
+  small.largest_line = 4;
+  LineCutter cutter(small, web());
+  std::string scratch;
+  for (const auto& [text, lines] : {std::pair{"half a", 0U},
+                                    {"longer than the bound", 0U},
+                                    {" line\n\nnext", 2U},
+                                    {"\xF0\x9F", 0U},
+                                    {"\x98\x80\r\n", 1U}}) {
+    const LineCutter::Cut cut = cutter.cut(text, false, kNow, scratch);
+    CHECK(cut.ready == text);
+    CHECK(cut.used == cut.ready.size());
+    CHECK(cut.lines == lines);
+  }
+  CHECK(cutter.cut("", true, kNow, scratch).ready.empty());
+  CHECK(cutter.cut("the rest", true, kNow, scratch).ready == "the rest");
+  CHECK(cutter.lines_split() == 0);
 }
 
 TEST_CASE("a last line without newline keeps to it, but in JSON") {
