@@ -18,7 +18,8 @@
 // A worker that is blocked (a long computation) leaves connections in its queue. The first
 // connection after a rest wakes us (a one-shot watch); then we look at the queues every kLookEvery,
 // the first time and when something waits while a neighbour is idle after kLookAgain, until they
-// have been empty for a while. A queue that is not empty at two looks in a row, and no
+// have been empty for a while; more seldom the longer they are not and no worker is found blocked
+// (kLooksInVain), since then all is well. A queue that is not empty at two looks in a row, and no
 // shorter at the second, belongs to a blocked worker: the kernel is told to pass it by, what waits is
 // given to workers whose queue was empty both times, and it is pinged; when it answers it is back.
 // Under a load that keeps all workers busy it is seldom so, and to move connections would cost more
@@ -74,6 +75,9 @@ class Primary {
 
   static constexpr Duration kLookEvery = 3ms;
   static constexpr Duration kLookAgain = 1ms;
+  static constexpr unsigned kLooksInVain = 100;  // then the pauses between them double
+  static constexpr unsigned kMostDoublings = 2;
+  static constexpr Duration kReallyBlocked = 6ms;  // not only slow to answer
   static constexpr unsigned kLooksToTell = 2;
   static constexpr unsigned kLooksWhileEmpty = 4;
   static constexpr Duration kFirstPingPatience = 30s;
@@ -166,10 +170,11 @@ class Primary {
     std::vector<Query> asking;
     std::vector<Watching> sockets;
     std::vector<std::uint32_t> steered;
-    std::vector<Queue> queues;        // by socket
-    std::set<std::uint32_t> blocked;  // sockets whose worker is blocked
+    std::vector<Queue> queues;                 // by socket
+    std::map<std::uint32_t, Instant> blocked;  // sockets whose worker is, since we know it
     std::optional<Instant> next_look;
     unsigned empty_looks = 0;
+    unsigned looks_in_vain = 0;  // since the last rest or really blocked worker
     Incarnation last_given{0};
   };
   struct Held {  // a listen that a worker was given
@@ -247,6 +252,7 @@ class Primary {
   bool minded(ListenerId id, const Listener& listener, std::uint32_t socket) const;
   bool may_look(ListenerId id, const Listener& listener) const;
   void note_lengths(Listener& listener, std::span<const unsigned> lengths);
+  static Duration pause_between_looks(const Listener& listener, bool suspected);
   bool has_idle_neighbour(ListenerId id, std::uint32_t socket) const;
   void pass_by(ListenerId id, Listener& listener, std::uint32_t socket);
   void answered(Worker& worker);

@@ -16,6 +16,7 @@ void Primary::queue_readable(SocketRef ref, Instant now) {
     watching = Watching::no;
     if (!it->second.next_look) it->second.next_look = now + kLookAgain;
     it->second.empty_looks = 0;
+    it->second.looks_in_vain = 0;
   }
   if (watching != Watching::armed) return;
   watching = Watching::waits_for_worker;

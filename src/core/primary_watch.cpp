@@ -46,6 +46,12 @@ void Primary::note_lengths(Listener& listener, std::span<const unsigned> lengths
   }
   const bool all_empty = std::ranges::all_of(lengths, [](unsigned length) { return length == 0; });
   listener.empty_looks = all_empty ? listener.empty_looks + 1 : 0;
+  ++listener.looks_in_vain;
+}
+
+Duration Primary::pause_between_looks(const Listener& listener, bool suspected) {
+  const unsigned doublings = std::min(listener.looks_in_vain / kLooksInVain, kMostDoublings);
+  return (suspected ? kLookAgain : kLookEvery) * (1U << doublings);
 }
 
 void Primary::looked(ListenerId id, std::span<const unsigned> lengths) {
@@ -71,7 +77,7 @@ void Primary::looked(ListenerId id, std::span<const unsigned> lengths) {
       listener.sockets[socket] = Watching::waits_for_worker;
     }
   }
-  listener.next_look = now_ + (suspected ? kLookAgain : kLookEvery);
+  listener.next_look = now_ + pause_between_looks(listener, suspected);
   if (!looking || (listener.empty_looks >= kLooksWhileEmpty && listener.blocked.empty())) {
     listener.next_look.reset();
     if (!looking) std::ranges::fill(listener.queues, Queue{});
@@ -87,7 +93,7 @@ bool Primary::has_idle_neighbour(ListenerId id, std::uint32_t socket) const {
 }
 
 void Primary::pass_by(ListenerId id, Listener& listener, std::uint32_t socket) {
-  if (!has_idle_neighbour(id, socket) || !listener.blocked.insert(socket).second) return;
+  if (!has_idle_neighbour(id, socket) || !listener.blocked.emplace(socket, now_).second) return;
   steer(id, listener);
   for (auto& [incarnation, worker] : workers_) {
     if (accepts(worker, id, socket) && worker.handles.idle() && !worker.ignored)
@@ -102,9 +108,10 @@ void Primary::answered(Worker& worker) {
   worker.told_unresponsive = false;
   for (const Held& held : worker.held) {
     Listener& listener = listeners_.at(held.listener);
-    for (const std::uint32_t socket :
+    for (const auto& [socket, since] :
          std::vector(listener.blocked.begin(), listener.blocked.end())) {
       if (!accepts(worker, held.listener, socket)) continue;
+      if (now_ - since >= kReallyBlocked) listener.looks_in_vain = 0;
       listener.blocked.erase(socket);
       listener.queues[socket].stuck = 0;
       if (listener.sockets[socket] == Watching::waits_for_worker)

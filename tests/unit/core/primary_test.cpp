@@ -257,6 +257,33 @@ TEST_CASE("a worker that takes from its queue, or has no idle neighbour, is left
   CHECK(world.take<act::Steer>().size() == 1);
 }
 
+TEST_CASE("where nobody is found blocked for long, the looks become seldom") {
+  World world;
+  world.serve_two();
+  const ListenerId listener = world.take<act::OpenListener>()[0].listener;
+  const auto pause_after = [&](unsigned looks) {
+    for (unsigned i = 0; i < looks; ++i) world.look(listener, {1, 1});
+    return *world.primary.next_deadline() - world.now;
+  };
+  world.primary.queue_readable({listener, 0}, world.now);
+  CHECK(pause_after(1) == Primary::kLookEvery);
+  CHECK(pause_after(Primary::kLooksInVain) == 2 * Primary::kLookEvery);
+  CHECK(pause_after(10 * Primary::kLooksInVain) == 4 * Primary::kLookEvery);
+
+  const auto answer_after = [&](Duration time) {
+    world.take<act::Steer>();
+    do {
+      world.look(listener, {1, 0});
+    } while (world.take<act::Steer>().empty());
+    world.now += time;
+    world.say(kFirst, kNack);
+  };
+  answer_after(1ms);  // it only was slow
+  CHECK(pause_after(1) == 4 * Primary::kLookEvery);
+  answer_after(50ms);
+  CHECK(pause_after(1) == Primary::kLookEvery);
+}
+
 TEST_CASE("when all are behind, connections stay where they are") {
   World world;
   world.start(kFirst, 0);

@@ -96,7 +96,7 @@ struct World {
     serve({kFirst, kSecond});
   }
   void look(ListenerId listener, std::vector<unsigned> lengths) {
-    now += Primary::kLookEvery;
+    now = primary.next_deadline().value();
     primary.on_deadline(now);
     settle();
     CHECK(take<primary_action::LookAtQueues>().size() == 1);
