@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "core/node_arguments.h"
 #include "core/user.h"
+#include "sys/fd.h"
 #include "sys/read_file.h"
 #include "sys/starting_directory.h"
 
@@ -69,6 +70,16 @@ std::vector<sys::DescriptorMapping> mappings_of(WorkerOutput output, const Worke
   return descriptors;
 }
 
+// As container runtimes do for theirs (runc, fixStdioPermissions): images log to a link to
+// /dev/stderr, and who opens that by name needs the right to.
+void give_output_to(const std::optional<UserIds>& user, WorkerOutput output) {
+  for (const int fd : {output.out, output.err}) {
+    if (user && fd >= 0) {
+      (void)sys::change_owner(fd, *user);  // without the right to, it stays ours
+    }
+  }
+}
+
 }  // namespace
 
 Environment environment_for(const ProgramConfig& config, const Environment& own) {
@@ -91,6 +102,7 @@ Result<sys::SpawnResult> start_hook(const std::vector<std::string>& command,
   if (top_level.user) {
     NI_TRY(user, resolve_user(*top_level.user, ConfigFiles()));
   }
+  give_output_to(user, output);
   const sys::StringArray argv(command);
   const sys::StringArray variables(joined(environment_for(top_level, own)));
   return sys::spawn({.argv = argv.get(),
@@ -152,6 +164,7 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, Worker
   }
   set_variable(environment, "NODEINIT_SLOTS", std::to_string(spawn.slots));
 
+  give_output_to(user_, output);
   std::vector<sys::DescriptorMapping> descriptors = mappings_of(output, place);
   descriptors.push_back({.from = channel, .to = channel_fd});
   // A worker that is restarted belongs to the release of the others, wherever a link leads by now; if

@@ -111,6 +111,13 @@ Result<Pipe> make_pipe() {
   return Pipe{.read_end = UniqueFd(ends[0]), .write_end = UniqueFd(ends[1])};
 }
 
+Result<void> change_owner(int fd, const UserIds& owner) {
+  if (::fchown(fd, owner.uid, owner.gid) != 0) {
+    return failed("change the owner of", subject_of(fd));
+  }
+  return {};
+}
+
 Result<UniqueFd> duplicate(int fd) {
   UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
   if (!copy) {

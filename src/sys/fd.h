@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/user_ids.h"
 
 namespace ni::sys {
 
@@ -45,6 +46,10 @@ struct Pipe {
 
 Result<UniqueFd> open_read(const std::string& path);
 Result<Pipe> make_pipe();
+
+// What the descriptor stands for belongs to that user, who may then open it by name (/dev/stderr).
+// Error: EPERM without CAP_CHOWN.
+Result<void> change_owner(int fd, const UserIds& owner);
 
 // A copy at 3 or above.
 Result<UniqueFd> duplicate(int fd);

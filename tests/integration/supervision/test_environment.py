@@ -70,6 +70,16 @@ def test_workers_run_as_the_user_asked_for(start, open_script, major):
     assert service.pid1.stop() == 0, service.pid1.told()
 
 
+def test_another_user_may_open_its_output_by_name(open_script):
+    open_script.write_text("""
+        for (const name of ['/dev/stdout', '/dev/stderr']) require('fs').writeFileSync(name, 'by name\\n');
+        require('http').createServer(() => {}).listen(process.env.PORT)""")
+    with nodeinit.start([node.path(), open_script], ["--workers=2", "--log=lines"],
+                        {"PORT": nodeinit.free_port(), "NODEINIT_USER": "1234:2345"}) as pid1:  # fmt: skip
+        pid1.wait_line("slot 1: worker \\d+ is ready")
+        pid1.wait_for(lambda: pid1.out.count("by name\n") == 2 and pid1.err.count("by name\n") == 2)
+
+
 def test_a_user_name_is_looked_up_in_the_passwd_file(start, open_script):
     answer = start(script=open_script, NODEINIT_USER="nobody").ask()
     assert answer["uid"] == 65534
