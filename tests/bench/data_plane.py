@@ -3,14 +3,17 @@ processes that share a port by reusePort: usage data_plane.py [--rounds N] [--no
 
 2 workers: wrk with 64 connections, kept alive and one for each request: requests/s, p50 and p99; CPU time of the
 process above the workers, as a part of one CPU. 4 workers: 64 kept-alive connections, how many each worker has; and 300
-requests a second, a connection each, whose handlers hold the event loop for 2 ms, one in fifty for 100 ms. Contenders
-take turns within a round, so that a busy machine is busy for all; the median of the rounds is given.
+requests a second, a connection each, whose handlers hold the event loop for 2 ms, one in fifty for 100 ms. Every load
+meets processes of its own, warmed by the same load: a worker's code is compiled after some thousand requests, which one
+that gets most of them reaches sooner. Contenders take turns within a round, in an order drawn anew, so that a busy
+machine is busy for all; the median of the rounds is given.
 """
 
 import argparse
 import collections
 import json
 import os
+import random
 import socket
 import statistics
 import subprocess
@@ -26,7 +29,7 @@ from support import http, node, nodeinit, wrk  # noqa: E402
 
 HERE = Path(__file__).parent
 SERVICE = HERE / "data_plane.js"
-SECONDS, CONNECTIONS = 3, 64
+WARM, SECONDS, CONNECTIONS = 2, 4, 64
 
 
 def under_nodeinit(balance):
@@ -118,16 +121,15 @@ class Cpu:
         return 100 * (self._read() - self.used) / (time.monotonic() - self.began)
 
 
-def loads(pid1, port):
-    for name, keep_alive in (("kept alive", True), ("short", False)):
-        wrk.run(port, seconds=1, connections=CONNECTIONS, keep_alive=keep_alive)  # compiled and warm
-        cpu = Cpu(pid1.pid)
-        report = wrk.run(port, seconds=SECONDS, connections=CONNECTIONS, keep_alive=keep_alive)
-        assert not report.failed, report.text
-        yield f"{name}, requests/s", report.rate
-        yield f"{name}, p50 ms", report.latency[50]
-        yield f"{name}, p99 ms", report.latency[99]
-        yield f"{name}, CPU of the primary, %", cpu.percent()
+def load(name, pid1, port, keep_alive):
+    wrk.run(port, seconds=WARM, connections=CONNECTIONS, keep_alive=keep_alive)
+    cpu = Cpu(pid1.pid)
+    report = wrk.run(port, seconds=SECONDS, connections=CONNECTIONS, keep_alive=keep_alive)
+    assert not report.failed, report.text
+    yield f"{name}, requests/s", report.rate
+    yield f"{name}, p50 ms", report.latency[50]
+    yield f"{name}, p99 ms", report.latency[99]
+    yield f"{name}, CPU of the primary, %", cpu.percent()
 
 
 def spread(pid1, port):
@@ -150,16 +152,19 @@ def blocking(pid1, port, binary):
 
 
 def measure(start, binary):
-    result = {}
-    for workers, questions in ((2, [loads]), (4, [spread, lambda *how: blocking(*how, binary)])):
+    """Yields figures and values."""
+    for workers, question in (
+        (2, lambda *service: load("kept alive", *service, keep_alive=True)),
+        (2, lambda *service: load("short", *service, keep_alive=False)),
+        (4, spread),
+        (4, lambda *service: blocking(*service, binary)),
+    ):
         with tempfile.TemporaryDirectory() as folder:
             port = nodeinit.free_port()
             with start(binary, workers, {"PORT": port}, folder) as pid1:
                 all_answer(port, workers)
                 time.sleep(0.3)
-                for question in questions:
-                    result |= dict(question(pid1, port))
-    return result
+                yield from question(pid1, port)
 
 
 def main():
@@ -171,8 +176,8 @@ def main():
     binary = node.path(asked.node)
     rounds = {name: collections.defaultdict(list) for name in asked.only}
     for number in range(asked.rounds):
-        for name in asked.only:
-            for figure, value in measure(CONTENDERS[name], binary).items():
+        for name in random.sample(asked.only, len(asked.only)):
+            for figure, value in measure(CONTENDERS[name], binary):
                 rounds[name][figure].append(value)
         print(f"round {number + 1} of {asked.rounds}", file=sys.stderr, flush=True)
     print(f"node {node.RELEASES[int(asked.node)]}, pm2 {supervision.PM2}, {os.cpu_count()} CPUs, {asked.rounds} rounds, "

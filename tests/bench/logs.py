@@ -2,11 +2,10 @@
 usage logs.py [--rounds N] [--mib N] [--line BYTES] [--node MAJOR].
 
 Four writers of Node write lines as fast as they can: by console.log, as applications do, and by write(2) with 16 KiB at a
-time, which costs a writer nearly nothing and shows what the pipes themselves carry. Through a bare pipe, read by cat, is the measure (1.00); each way is
-the median of its ratios to the bare pipe of the same round. The time is that of the writers, from the first one's first
-byte to the last one's last. pm2-runtime and sed get a sixteenth of the bytes: they
-would take minutes. Memory is the supervisor's
-largest resident set (VmHWM).
+time, which costs a writer nearly nothing and shows what the pipes themselves carry. Through a bare pipe, read by cat, is
+the measure (1.00); each way is the median of its ratios to the bare pipe of the same round. The time is that of the
+writers, from the first one's first byte to the last one's last. pm2-runtime and sed get a sixteenth of the bytes: they
+would take minutes. Memory is the supervisor's largest resident set (VmHWM).
 """
 
 import argparse
