@@ -71,7 +71,7 @@ struct DropConnection {
   ConnectionId connection;
 };
 
-// Whom the kernel gives new connections: the sockets named, at random or by the client's address.
+// Whom the kernel gives new connections: the sockets named, by the client's port or its address.
 struct Steer {
   ListenerId listener;
   std::vector<std::uint32_t> sockets;

@@ -69,14 +69,12 @@ WorkerMetrics::Family* WorkerMetrics::family_of(const Json& metric) {
   const Aggregator aggregator = known != kAggregators.end() ? known->second
                                 : !called                   ? Aggregator::sum
                                                             : Aggregator::omit;
-  by_name_.emplace(*name, families_.size());
-  families_.push_back({.name = *name,
+  return &family_like({.name = *name,
                        .help = metric.at("help").string().value_or(""),
                        .type = type_of(metric),
                        .aggregator = aggregator,
                        .samples = {},
                        .by_labels = {}});
-  return &families_.back();
 }
 
 WorkerMetrics::Family& WorkerMetrics::family_like(const Family& other) {

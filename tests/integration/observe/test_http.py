@@ -1,6 +1,7 @@
 """NODEINIT_HTTP: probes, status and metrics of a running service, and clients that mean no good."""
 
 import collections
+import contextlib
 import json
 import re
 import shutil
@@ -73,38 +74,40 @@ def test_metrics_in_both_formats(site):
     assert "# TYPE nodeinit_worker_restarts counter\n" in text
 
 
-def test_connections_handed_over_are_counted_by_slot(tmp_path):
+@contextlib.contextmanager
+def two_workers(folder, option):
+    """PID 1 with two ready workers, their port and that of the metrics."""
     port, web = nodeinit.free_port(), nodeinit.free_port()
-    (tmp_path / "app.js").write_text("require('http').createServer((_, a) => a.end('x')).listen(process.env.PORT)")
-    with nodeinit.start([node.path(), "app.js"], ["--workers=2", "--balance=round-robin", f"--http=127.0.0.1:{web}"],
-                        {"PORT": port}, cwd=tmp_path) as pid1:  # fmt: skip
+    (folder / "app.js").write_text("require('http').createServer((_, a) => a.end('x')).listen(process.env.PORT)")
+    with nodeinit.start([node.path(), "app.js"], ["--workers=2", option, f"--http=127.0.0.1:{web}"],
+                        {"PORT": port}, cwd=folder) as pid1:  # fmt: skip
         for slot in range(2):
             pid1.wait_line(rf"slot {slot}: worker \d+ is ready")
-        for _ in range(20):
-            http.get(port)
-        text = get(web, "/metrics")[2]
-        counted = re.findall(r'nodeinit_connections_total{program="node",slot="(\d)",path="handed_over"} (\d+)', text)
-        assert [slot for slot, _ in counted] == ["0", "1"]
-        assert all(int(count) >= 5 for _, count in counted) and sum(int(count) for _, count in counted) == 20
-        assert 'nodeinit_connections_dropped_total{program="node"} 0' in text
+        yield pid1, port, web
 
 
 def connections_by_path(web):
     """{path: [of slot 0, of slot 1]}"""
+    sample = r'nodeinit_connections_total{program="node",slot="(\d)",path="(\w+)"} (\d+)'
     found = collections.defaultdict(list)
-    for path, count in re.findall(r'nodeinit_connections_total{.*path="(\w+)"} (\d+)', get(web, "/metrics")[2]):
+    for slot, path, count in re.findall(sample, get(web, "/metrics")[2]):
+        assert int(slot) == len(found[path])
         found[path].append(int(count))
     return found
 
 
+def test_connections_handed_over_are_counted_by_slot(tmp_path):
+    with two_workers(tmp_path, "--balance=round-robin") as (_, port, web):
+        for _ in range(20):
+            http.get(port)
+        counted = connections_by_path(web)["handed_over"]
+        assert len(counted) == 2 and min(counted) >= 5 and sum(counted) == 20
+        assert 'nodeinit_connections_dropped_total{program="node"} 0' in get(web, "/metrics")[2]
+
+
 @pytest.mark.parametrize("balance", ["kernel", "shared"])
 def test_connections_that_workers_accept_by_themselves_are_counted_also_of_ended_ones(tmp_path, balance):
-    port, web = nodeinit.free_port(), nodeinit.free_port()
-    (tmp_path / "app.js").write_text("require('http').createServer((_, a) => a.end('x')).listen(process.env.PORT)")
-    with nodeinit.start([node.path(), "app.js"], ["--workers=2", f"--balance={balance}", f"--http=127.0.0.1:{web}"],
-                        {"PORT": port}, cwd=tmp_path) as pid1:  # fmt: skip
-        for slot in range(2):
-            pid1.wait_line(rf"slot {slot}: worker \d+ is ready")
+    with two_workers(tmp_path, f"--balance={balance}") as (pid1, port, web):
         assert connections_by_path(web)["accepted"] == [0, 0]
         for _ in range(40):
             http.get(port)
@@ -120,12 +123,7 @@ def test_connections_that_workers_accept_by_themselves_are_counted_also_of_ended
 
 
 def test_where_workers_cannot_count_nothing_is_claimed(tmp_path):
-    port, web = nodeinit.free_port(), nodeinit.free_port()
-    (tmp_path / "app.js").write_text("require('http').createServer((_, a) => a.end('x')).listen(process.env.PORT)")
-    with nodeinit.start([node.path(), "app.js"], ["--workers=2", "--preload=off", f"--http=127.0.0.1:{web}"],
-                        {"PORT": port}, cwd=tmp_path) as pid1:  # fmt: skip
-        for slot in range(2):
-            pid1.wait_line(rf"slot {slot}: worker \d+ is ready")
+    with two_workers(tmp_path, "--preload=off") as (_, port, web):
         http.get(port)
         assert set(connections_by_path(web)) == {"handed_over", "rescued"}
 
