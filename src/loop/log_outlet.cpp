@@ -73,7 +73,10 @@ std::size_t LogOutlet::send(std::string_view bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const sys::Output::Written written = output_.write(bytes.substr(done));
-    if (written.bytes == 0 && written.error == EAGAIN && room_.valid()) break;
+    if (written.bytes == 0 && written.error == EAGAIN && room_.valid()) {
+      if (output_.widen(kPipeRoom)) continue;
+      break;
+    }
     if (written.bytes == 0) {
       counters_.lost_bytes += bytes.size() - done;
       error_ = written.error;

@@ -71,6 +71,11 @@ class LogOutlet {
   const sys::Output& output() const { return output_; }
   const OutletCounters& counters() const { return counters_; }
 
+  // What a pipe is widened to when it is full for the first time. With the usual 64 KiB our blocks
+  // and the reader wait for each other: up to twice as slow (tests/bench/logs.py). More gains little,
+  // and would count against the limit that the pipes of all containers of a user share
+  // (fs.pipe-user-pages-soft, 64 MiB).
+  static constexpr std::size_t kPipeRoom = 256 * 1024;
   static constexpr std::size_t kMostOwn = 64 * 1024;     // of our own lines, behind a held block
   static constexpr std::size_t kMostHeld = 1024 * 1024;  // with WhenFull::drop
 

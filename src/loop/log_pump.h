@@ -141,7 +141,7 @@ class LogPump {
   std::map<Incarnation, std::unique_ptr<Worker>> workers_;
   std::deque<std::pair<Incarnation, std::string>> past_words_;
   std::unique_ptr<char[]> buffer_;
-  std::string scratch_;
+  fmt::memory_buffer scratch_;
   LogCounters counters_;
 };
 

@@ -172,6 +172,12 @@ int Output::watched() const {
   return -1;
 }
 
+bool Output::widen(std::size_t bytes) noexcept {
+  const int room = fcntl(fd_, F_GETPIPE_SZ);  // EBADF: no pipe
+  return room >= 0 && static_cast<std::size_t>(room) < bytes &&
+         fcntl(fd_, F_SETPIPE_SZ, static_cast<int>(bytes)) >= 0;
+}
+
 bool Output::same_object(const Output& other) const {
   return kind_ != Kind::closed && other.kind_ != Kind::closed && device_ == other.device_ &&
          inode_ == other.inode_;

@@ -58,6 +58,9 @@ class Output {
 
   Kind kind() const { return kind_; }
   bool is_tty() const { return tty_; }
+  // Gives a pipe room for so many bytes; false when it has that already, when it is no pipe, and
+  // where the kernel refuses (fs.pipe-max-size, fs.pipe-user-pages-soft; fcntl(2), F_SETPIPE_SZ).
+  bool widen(std::size_t bytes) noexcept;
   // The same pipe, tty, socket or file behind both (as after `2>&1`).
   bool same_object(const Output& other) const;
 

@@ -3,6 +3,8 @@
 // Writing JSON as text, where a document tree would be too slow or too big: log lines, metrics'
 // labels, status.
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,7 +13,9 @@ namespace ni::wire {
 
 // Appends `text` as a JSON string with its quotes. Control bytes are escaped; a byte that is not
 // valid UTF-8 becomes U+FFFD, since JSON cannot carry it. Returns false if there was such a byte.
-bool append_json_string(std::string& out, std::string_view text);
+// Text: std::string, or fmt::memory_buffer, which takes small pieces at half the cost.
+template <class Text>
+bool append_json_string(Text& out, std::string_view text);
 
 // Length of the longest prefix of `text` that stands in a JSON string as it is: ASCII but control
 // bytes, '"', '\'.
@@ -29,6 +33,6 @@ std::size_t valid_utf8_prefix(std::string_view text) noexcept;
 std::string utc_timestamp(std::int64_t nanoseconds_since_epoch);
 
 // Base64 of RFC 4648, padded.
-void append_base64(std::string& out, std::string_view bytes);
+void append_base64(fmt::memory_buffer& out, std::string_view bytes);
 
 }  // namespace ni::wire

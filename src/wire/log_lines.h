@@ -23,6 +23,8 @@
 //
 // One LineCutter serves one pipe. It holds no text: the caller keeps what was not used.
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -64,7 +66,7 @@ class LineCutter {
   // came since. With `last` the rest is a line too. Once about kBlock bytes are ready it stops:
   // call again with the rest while `used` is not 0. scratch: emptied and filled, at most kBlock and
   // one rendered line.
-  Cut cut(std::string_view text, bool last, std::int64_t now_ns, std::string& scratch);
+  Cut cut(std::string_view text, bool last, std::int64_t now_ns, fmt::memory_buffer& scratch);
 
   static constexpr std::size_t kBlock = 128 * 1024;
 
@@ -73,22 +75,23 @@ class LineCutter {
  private:
   struct Line {
     std::string_view text;  // without its newline
-    bool ended;             // by a newline
+    bool ended;             // by a newline, which stands behind `text`
     bool continues;         // in the next piece
+    std::string_view with_newline() const { return {text.data(), text.size() + (ended ? 1 : 0)}; }
   };
-  void render(const Line& line, std::string& out);
-  void render_json(const Line& line, std::string& out);
-  void append_parts(const Line& line, std::string& out) const;
+  void render(const Line& line, fmt::memory_buffer& out);
+  void render_json(const Line& line, fmt::memory_buffer& out);
+  void append_parts(const Line& line, fmt::memory_buffer& out) const;
 
   LogRendering rendering_;
   std::string prefix_;
   std::string mark_continues_;  // with its newline
   std::string mark_continued_;
   std::string json_origin_[4];  // ,"program":"web"  ,"slot":0  ,"pid":12  ,"stream":"stdout"
-  std::string json_all_;        // the four together
   std::string json_time_;       // ,"time":"…"
-  std::int64_t time_ms_ = -1;
-  unsigned part_ = 0;  // pieces of the current line that are out
+  std::string json_all_;        // the five together, time first
+  std::int64_t time_ms_ = -1;   // for which these two stand
+  unsigned part_ = 0;           // pieces of the current line that are out
   std::uint64_t lines_split_ = 0;
 };
 

@@ -26,7 +26,7 @@ WRITERS = 4
 WRITER = """
 const fs = require('fs');
 const line = process.env.SHAPE === 'json'
-  ? JSON.stringify({level: 'info', message: 'x'}).padEnd(+process.env.LINE - 1) + '\\n'
+  ? JSON.stringify({level: 'info', message: 'x'.repeat(+process.env.LINE - 30)}) + '\\n'
   : 'GET /orders/4711 200 12 ms '.padEnd(+process.env.LINE - 1, 'x') + '\\n';
 const log = () => {
   for (let left = +process.env.BYTES; left > 0; left -= line.length) console.log(line.slice(0, -1));

@@ -25,7 +25,7 @@ std::string through(const LogRendering& rendering, std::string_view text, std::s
   LineCutter cutter(rendering, kOrigin);
   std::string kept;
   std::string out;
-  std::string scratch;
+  fmt::memory_buffer scratch;
   const auto drain = [&](bool last) {
     while (true) {
       const LineCutter::Cut cut = cutter.cut(kept, last, 0, scratch);

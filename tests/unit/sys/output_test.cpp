@@ -74,6 +74,24 @@ TEST_CASE("a full pipe answers EAGAIN by every means, loses nothing and keeps it
   CHECK(fcntl(ends.writer.get(), F_GETFL) == flags);
 }
 
+TEST_CASE("a pipe may get more room, nothing else changes") {
+  constexpr std::size_t kRoom = 256 * 1024;
+  const Ends ends = make_pipe();
+  Output output = Output::inherited(ends.writer.get());
+  const std::string before = fill(output);
+  CHECK(output.widen(kRoom));
+  const std::string after = fill(output);
+  CHECK(before.size() < kRoom);
+  CHECK(before.size() + after.size() > kRoom / 10 * 9);  // pages hold whole pieces
+  CHECK(read_all(ends.reader.get(), before.size() + after.size()) == before + after);
+  CHECK_FALSE(output.widen(kRoom));      // it has that
+  CHECK_FALSE(output.widen(kRoom / 2));  // and keeps it
+  CHECK(fcntl(ends.writer.get(), F_GETPIPE_SZ) == kRoom);
+  const UniqueFd nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
+  CHECK_FALSE(Output::inherited(nowhere.get()).widen(kRoom));
+  CHECK_FALSE(Output::inherited(-1).widen(kRoom));
+}
+
 TEST_CASE("a full socket answers EAGAIN and keeps its flags") {
   std::array<int, 2> fds{};
   REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()) == 0);

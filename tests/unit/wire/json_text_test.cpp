@@ -23,6 +23,20 @@ TEST_CASE("a JSON string escapes what it must and nothing else") {
   CHECK(quoted("grün 😀 12345678") == "\"grün 😀 12345678\"");
 }
 
+TEST_CASE("the plain prefix ends at the first byte that is not plain, wherever it stands") {
+  for (int value = 0; value < 256; ++value) {
+    const char byte = static_cast<char>(value);
+    const bool plain = value >= 0x20 && value < 0x80 && byte != '"' && byte != '\\';
+    for (std::size_t at = 0; at < 50; ++at) {
+      std::string text(50, ' ');
+      text[at] = byte;
+      REQUIRE(plain_json_prefix(text) == (plain ? text.size() : at));
+      REQUIRE(plain_json_prefix(std::string_view(text).substr(at)) ==
+              (plain ? text.size() - at : 0));
+    }
+  }
+}
+
 TEST_CASE("bytes that are not UTF-8 become U+FFFD and are told of") {
   std::string out;
   CHECK_FALSE(append_json_string(out, "a\xffz\xc3"));
@@ -42,8 +56,8 @@ TEST_CASE("a timestamp is RFC 3339 in UTC, to the millisecond") {
 TEST_CASE("base64 is padded") {
   for (const auto& [bytes, text] :
        {std::pair{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}}) {
-    std::string out;
+    fmt::memory_buffer out;
     append_base64(out, bytes);
-    CHECK(out == text);
+    CHECK(fmt::to_string(out) == text);
   }
 }

@@ -22,7 +22,7 @@ LogOrigin web(LogStream stream = LogStream::out) {
 std::string through(LineCutter& cutter, const std::vector<std::string>& pieces) {
   std::string kept;
   std::string out;
-  std::string scratch;
+  fmt::memory_buffer scratch;
   const auto drain = [&](bool last) {
     while (true) {
       const LineCutter::Cut cut = cutter.cut(kept, last, kNow, scratch);
@@ -74,7 +74,7 @@ TEST_CASE("whole lines leave every byte as it was") {
 
 TEST_CASE("a line that came in pieces goes out whole, an unfinished one waits") {
   LineCutter cutter(kLines, web());
-  std::string scratch;
+  fmt::memory_buffer scratch;
   CHECK(cutter.cut("half a", false, kNow, scratch).used == 0);
   const LineCutter::Cut cut = cutter.cut("half a line\nnext", false, kNow, scratch);
   CHECK(cut.ready == "half a line\n");
@@ -86,7 +86,7 @@ TEST_CASE("as it is, what is there goes out at once, whole lines or not") {
   LogRendering small = kAsIs;
   small.largest_line = 4;
   LineCutter cutter(small, web());
-  std::string scratch;
+  fmt::memory_buffer scratch;
   for (const auto& [text, lines] : {std::pair{"half a", 0U},
                                     {"longer than the bound", 0U},
                                     {" line\n\nnext", 2U},
@@ -184,7 +184,7 @@ TEST_CASE("a line longer than the bound is cut there and marked") {
 TEST_CASE("what is rendered at once has a bound") {
   LineCutter cutter(kJson, web());
   const std::string blank(100'000, '\n');
-  std::string scratch;
+  fmt::memory_buffer scratch;
   const LineCutter::Cut cut = cutter.cut(blank, false, kNow, scratch);
   CHECK(cut.used < blank.size());
   CHECK(cut.used == cut.lines);
@@ -234,4 +234,15 @@ TEST_CASE("the scanner knows a JSON object") {
   for (int i = 0; i < 63; ++i) close += ']';
   CHECK(is_object(deep + close + "}"));
   CHECK_FALSE(is_object(deep + "[]" + close + "}"));
+}
+
+TEST_CASE("newlines are counted in texts of every length") {
+  std::string text;
+  std::uint64_t lines = 0;
+  for (unsigned i = 0; i < 1000; ++i) {
+    REQUIRE(count_lines(text) == lines);
+    const bool newline = i < 500 || i % 7 == 3;  // also where every byte is one
+    text += newline ? '\n' : static_cast<char>(i);
+    lines += text.back() == '\n' ? 1 : 0;
+  }
 }
