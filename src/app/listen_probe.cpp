@@ -36,6 +36,13 @@ std::optional<int> port_of(Pid pid, const std::vector<sys::ListeningSocket>& lis
   return found == listening.end() ? std::nullopt : std::optional(found->port);
 }
 
+bool listens_on_unix_socket(Pid pid) {
+  const std::vector<std::uint64_t> own = sys::sockets_of(pid);
+  return std::ranges::any_of(sys::listening_unix_sockets(), [&own](std::uint64_t inode) {
+    return std::ranges::find(own, inode) != own.end();
+  });
+}
+
 }  // namespace
 
 void ListenProbe::look(const Supervisor& supervisor, Instant now) {
@@ -140,11 +147,15 @@ void ListenProbe::look_at(const Program& program, const Worker& worker, Watched&
                "command, or set NODEINIT_MODE=single");
   }
   const std::vector<sys::ListeningSocket> listening = sys::listening_sockets();
-  if (listening.empty()) {
-    return;
-  }
   if (const auto port = port_of(*worker.pid, listening)) {
     return listens_by_itself(program, worker, *port);
+  }
+  if (listens_on_unix_socket(*worker.pid)) {
+    // Every worker may have one: whether the name is taken it finds out itself. Ready when nothing
+    // else comes (look_at_other_servers).
+    ears_.post(event::AskedForSocket{worker.incarnation});
+    ears_.post(event::Listening{.worker = worker.incarnation, .tcp = false, .by_itself = true});
+    return;
   }
   if (watched.warned_of_descendant) {
     return;

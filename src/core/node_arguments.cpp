@@ -11,18 +11,20 @@ if(c.isWorker&&p&&g){p.unref();
 c._getServer=function(o,q,f){p.ref();return g.call(this,o,q,function(...a){p.unref();return f.apply(this,a)})}}
 )js";
 
-// Counts connections, by the event that net.Server gives for each (lib/net.js, onconnection), and
-// tells how many when nodeinit asks, once more when the worker drains.
+// Counts connections, by the diagnostics channel that lib/net.js, onconnection, tells of each, and
+// says how many when nodeinit asks, once more when the worker drains.
 //
 // `r.shouldKeepAlive = false` is how node lib/_http_server.js itself ends a connection after its
 // response. The listener stands before Node's own, so that server.close() finds
-// closeIdleConnections replaced. Nothing is imported but cluster, which a worker has loaded anyway:
-// https alone costs 20 ms of start. What has closeIdleConnections is a server of HTTP/1.
-constexpr std::string_view kServers = R"js(import c from'node:cluster';
+// closeIdleConnections replaced. Nothing is imported but what a worker has loaded anyway (cluster,
+// and with net the channels): https alone costs 20 ms of start. What has closeIdleConnections is a server of HTTP/1.
+constexpr std::string_view kServers =
+    R"js(import c from'node:cluster';import d from'node:diagnostics_channel';
 const g=c._getServer,a=new Set,k='NODE_NODEINIT_CONNECTIONS';let n=0,w=false;
-const one=()=>{n++},tell=()=>{if(process.connected)process.send({cmd:k,count:n},()=>{})};
-if(c.isWorker&&g){c._getServer=function(o,...r){
-if(o&&o.getConnections&&!a.has(o)){a.add(o);o.on('connection',one);o.once('close',()=>{a.delete(o);o.off('connection',one)})}
+const tell=()=>{if(process.connected)process.send({cmd:k,count:n},()=>{})};
+if(c.isWorker&&g){d.subscribe('net.server.socket',()=>{n++});
+c._getServer=function(o,...r){
+if(o&&o.getConnections&&!a.has(o)){a.add(o);o.once('close',()=>a.delete(o))}
 return g.call(this,o,...r)};
 process.prependListener('internalMessage',m=>{if(!m)return;
 if(m.cmd===k){w=true;return tell()}

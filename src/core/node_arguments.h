@@ -12,7 +12,7 @@
 //   way sees a reset; older ones keep them for keepAliveTimeout. With this, once the worker drains,
 //   every response says `Connection: close`, and a connection that stays idle is ended 2 s later.
 //   Nothing of it runs before the drain. From outside the process this cannot be had: only the
-//   server knows where one response ends. The same module counts the connections that the cluster's
+//   server knows where one response ends. The same module counts the connections that the worker's
 //   servers accept, since the kernel tells nobody, and says how many when nodeinit asks
 //   (wire/cluster_messages.h): an addition for each connection.
 //

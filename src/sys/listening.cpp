@@ -64,6 +64,27 @@ std::vector<ListeningSocket> listening_sockets(bool others) {
   return found;
 }
 
+std::vector<std::uint64_t> parse_listening_unix(std::string_view table) {
+  constexpr std::string_view kAcceptsConnections = "00010000";  // __SO_ACCEPTCON, linux/net.h
+  std::vector<std::uint64_t> found;
+  for (const std::string_view line : split(table, '\n')) {
+    // Num RefCount Protocol Flags Type St Inode Path
+    const std::vector<std::string_view> fields = split_words(line);
+    if (fields.size() < 7 || fields[3] != kAcceptsConnections) {
+      continue;
+    }
+    if (const auto inode = parse_number<std::uint64_t>(fields[6])) {
+      found.push_back(*inode);
+    }
+  }
+  return found;
+}
+
+std::vector<std::uint64_t> listening_unix_sockets() {
+  const auto table = read_file("/proc/self/net/unix", kMostTable);
+  return table ? parse_listening_unix(*table) : std::vector<std::uint64_t>();
+}
+
 std::vector<std::uint64_t> sockets_of(Pid pid) {
   const std::string folder = "/proc/" + std::to_string(pid.value()) + "/fd";
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(folder.c_str()), closedir);

@@ -1,6 +1,6 @@
 #pragma once
 
-// Who listens on TCP, from /proc: for servers that nodeinit was not asked about. Nothing here is an
+// Who listens, from /proc: for servers that nodeinit was not asked about. Nothing here is an
 // error: what cannot be seen (no /proc, another user's process) is as if it were not there.
 
 #include <cstdint>
@@ -23,6 +23,12 @@ std::vector<ListeningSocket> parse_listening(std::string_view table, bool others
 
 // Of our network namespace, v4 and v6.
 std::vector<ListeningSocket> listening_sockets(bool others = false);
+
+// Inodes of those that listen, of a text such as /proc/net/unix (proc(5)).
+std::vector<std::uint64_t> parse_listening_unix(std::string_view table);
+
+// Of Unix sockets in our network namespace.
+std::vector<std::uint64_t> listening_unix_sockets();
 
 // Inodes of the sockets that the process has open.
 std::vector<std::uint64_t> sockets_of(Pid pid);

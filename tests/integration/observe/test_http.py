@@ -75,11 +75,11 @@ def test_metrics_in_both_formats(site):
 
 
 @contextlib.contextmanager
-def two_workers(folder, option):
+def two_workers(folder, option, listen="process.env.PORT", major="24"):
     """PID 1 with two ready workers, their port and that of the metrics."""
     port, web = nodeinit.free_port(), nodeinit.free_port()
-    (folder / "app.js").write_text("require('http').createServer((_, a) => a.end('x')).listen(process.env.PORT)")
-    with nodeinit.start([node.path(), "app.js"], ["--workers=2", option, f"--http=127.0.0.1:{web}"],
+    (folder / "app.js").write_text(f"require('http').createServer((_, a) => a.end('x')).listen({listen})")
+    with nodeinit.start([node.path(major), "app.js"], ["--workers=2", option, f"--http=127.0.0.1:{web}"],
                         {"PORT": port}, cwd=folder) as pid1:  # fmt: skip
         for slot in range(2):
             pid1.wait_line(rf"slot {slot}: worker \d+ is ready")
@@ -120,6 +120,23 @@ def test_connections_that_workers_accept_by_themselves_are_counted_also_of_ended
         for _ in range(3):
             http.get(port)
         assert sum(map(sum, connections_by_path(web).values())) == 50
+
+
+@pytest.mark.parametrize(("major", "listen"), [
+    ("24", "{port: +process.env.PORT, reusePort: true}"),
+    ("20", "{path: `${process.pid}.sock`, exclusive: true}"),
+])  # fmt: skip
+def test_connections_to_servers_that_are_the_worker_s_own_are_counted(tmp_path, major, listen):
+    with two_workers(tmp_path, "--balance=kernel", listen, major) as (pid1, port, web):
+        paths = [tmp_path / f"{worker.inner_pid}.sock" for worker in pid1.workers()]
+        for number in range(20):
+            if "path" in listen:
+                with socket.socket(socket.AF_UNIX) as one:
+                    one.connect(str(paths[number % 2]))
+            else:
+                http.get(port)
+        nodeinit.wait_for(lambda: sum(connections_by_path(web)["accepted"]) == 20, 10, "all 20 to be counted")
+        assert sum(connections_by_path(web)["handed_over"]) == 0
 
 
 def test_where_workers_cannot_count_nothing_is_claimed(tmp_path):

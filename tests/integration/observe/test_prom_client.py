@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from http import client
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,12 @@ ACCEPT = {"prometheus": "text/plain", "openmetrics": "application/openmetrics-te
 WITHOUT = """
 let told = 0;
 process.on('message', () => { ++told; });
-require('http').createServer((q, s) => s.end(String(told))).listen(process.env.PORT);
+const answers = {
+  '/': (end) => end(told),
+  '/pid': (end) => end(process.pid),
+  '/slow': (end) => setInterval(() => { if (require('fs').existsSync('go')) end(told); }, 20),
+};
+require('http').createServer((q, s) => answers[q.url]((what) => s.end(String(what)))).listen(process.env.PORT);
 """
 
 
@@ -137,6 +143,23 @@ def test_a_program_without_prom_client_is_soon_left_alone(tmp_path):
         told = {http.get(service.port).body for _ in range(40)}
         assert told == {b"3"}
         assert service.answers() == {"merged": 0, "unanswered": 0, "unusable": 0}
+
+
+def test_a_worker_that_drains_is_not_asked(tmp_path):
+    with Service(tmp_path, program=WITHOUT) as service:
+        slow = client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+        slow.request("GET", "/pid")
+        draining = slow.getresponse().read()
+        slow.request("GET", "/slow")
+        reload = threading.Thread(target=service.pid1.ctl, args=("reload",))
+        reload.start()
+        nodeinit.wait_for(lambda: draining not in {http.get(service.port, "/pid").body for _ in range(20)}, 60, "the drain")
+        for _ in range(2):
+            service.metrics()
+        assert b"2" in {http.get(service.port).body for _ in range(40)}
+        (tmp_path / "go").touch()
+        assert slow.getresponse().read() == b"0"
+        reload.join(60)
 
 
 def test_it_can_be_switched_off(tmp_path):

@@ -42,6 +42,17 @@ def test_an_exclusive_listen_is_ready_and_stays_alone(tmp_path):
         assert running.stop() == 0
 
 
+def test_exclusive_unix_sockets_make_all_workers_ready(tmp_path):
+    server = "require('http').createServer((q, s) => s.end()).listen({path: `${process.pid}.sock`, exclusive: true});"
+    with start(tmp_path, server) as running:
+        for slot in range(3):
+            running.wait_line(f"slot {slot}: worker .* is ready")
+        assert {f"{worker.inner_pid}.sock" for worker in running.workers()} == {path.name for path in tmp_path.glob("*.sock")}
+        assert running.ctl("health").code == 0 and running.ctl("reload").code == 0
+        assert running.stop() == 0
+        assert "SIGKILL" not in running.err
+
+
 def test_a_descendant_that_listens_is_told_of(tmp_path):
     port = nodeinit.free_port()
     (tmp_path / "server.js").write_text(SERVER.replace("OPTION", "exclusive"))

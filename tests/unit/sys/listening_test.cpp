@@ -53,6 +53,18 @@ TEST_CASE("the listening sockets of a table of the kernel are found") {
   CHECK(parse_listening("").empty());
 }
 
+TEST_CASE("the listening Unix sockets of a table of the kernel are found") {
+  const auto found = parse_listening_unix(
+      "Num       RefCount Protocol Flags    Type St Inode Path\n"
+      "0000000000000000: 00000002 00000000 00010000 0001 01 4242 /run/app.sock\n"
+      "0000000000000000: 00000003 00000000 00000000 0001 03 4243 /run/app.sock\n"
+      "0000000000000000: 00000002 00000000 00010000 0005 01    77\n"
+      "0000000000000000: 00000002 00000000 00010000 0001 01 many /a\n"
+      "nonsense 00010000\n");
+  CHECK(found == std::vector<std::uint64_t>{4242, 77});
+  CHECK(parse_listening_unix("").empty());
+}
+
 TEST_CASE("what a process listens on is seen from outside") {
   const auto [fd, port] = listen_somewhere(false);
   const auto self = Pid::from(::getpid());
