@@ -55,6 +55,11 @@ class Launcher {
   bool is_node() const { return is_node_; }
   // Not only by its name: Bun and Deno may be called node, too.
   bool is_known_node() const { return is_known_node_; }
+  // Where the inspector of the worker with that number listens if it is open; without an option it
+  // opens at Node's own port (SIGUSR1, inspector.open()).
+  int inspector_port(unsigned number) const {
+    return inspector_ ? ni::inspector_port(*inspector_, number) : Inspector{}.port;
+  }
   // Its workers have the module that does (core/node_arguments.h).
   bool counts_connections() const { return counts_connections_; }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/inspector.h"
 #include "sys/descendants.h"
 #include "sys/listening.h"
 
@@ -28,11 +29,14 @@ bool drains_by_itself(const Supervisor& /*supervisor*/, const Worker& worker) {
   return worker.state == WorkerState::draining && worker.pid && worker.listens_by_itself;
 }
 
-std::optional<int> port_of(Pid pid, const std::vector<sys::ListeningSocket>& listening) {
+// Where it listens as a server, which the inspector is not.
+std::optional<int> port_of(Pid pid, const std::vector<sys::ListeningSocket>& listening,
+                           int inspector = Inspector{}.port) {
   const std::vector<std::uint64_t> own = sys::sockets_of(pid);
-  const auto found = std::ranges::find_if(listening, [&own](const sys::ListeningSocket& socket) {
-    return std::ranges::find(own, socket.inode) != own.end();
-  });
+  const auto is_server = [&](const sys::ListeningSocket& socket) {
+    return socket.port != inspector && std::ranges::find(own, socket.inode) != own.end();
+  };
+  const auto found = std::ranges::find_if(listening, is_server);
   return found == listening.end() ? std::nullopt : std::optional(found->port);
 }
 
@@ -147,7 +151,7 @@ void ListenProbe::look_at(const Program& program, const Worker& worker, Watched&
                "command, or set NODEINIT_MODE=single");
   }
   const std::vector<sys::ListeningSocket> listening = sys::listening_sockets();
-  if (const auto port = port_of(*worker.pid, listening)) {
+  if (const auto port = port_of(*worker.pid, listening, ears_.inspector_port(worker))) {
     return listens_by_itself(program, worker, *port);
   }
   if (listens_on_unix_socket(*worker.pid)) {

@@ -32,6 +32,8 @@ class ListenProbe {
   struct Ears {
     std::function<void(Event)> post;
     std::function<void(const Worker&, const std::string& message)> warn;
+    // Where it is no server that listens.
+    std::function<int(const Worker&)> inspector_port;
   };
   explicit ListenProbe(Ears ears) : ears_(std::move(ears)) {}
 

@@ -86,7 +86,12 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Pr
                   [this](Event event) { hear(std::move(event)); }),
       listen_probe_({.post = [this](Event event) { post(std::move(event)); },
                      .warn = [this](const Worker& worker,
-                                    const std::string& message) { warn_of(worker, message); }}),
+                                    const std::string& message) { warn_of(worker, message); },
+                     .inspector_port =
+                         [this](const Worker& worker) {
+                           return launchers_[worker.program.value].inspector_port(
+                               worker.inspector.value_or(0));
+                         }}),
       oom_counter_(oom_counter_path(resources_)),
       oom_ledger_(oom_kills()) {}
 

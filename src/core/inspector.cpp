@@ -66,15 +66,17 @@ std::optional<Inspector> find_inspector(std::span<const std::string> argv,
   return found && found->port >= kLowestPort ? found : std::nullopt;
 }
 
+int inspector_port(const Inspector& inspector, unsigned number) {
+  constexpr int kPorts = kHighestPort - kLowestPort + 1;
+  return kLowestPort + (inspector.port - kLowestPort + static_cast<int>(number % kPorts)) % kPorts;
+}
+
 std::vector<std::string> with_inspector_port(std::span<const std::string> argv,
                                              const Inspector& inspector, unsigned number) {
   std::vector<std::string> result(argv.begin(), argv.end());
   if (number == 0 || result.empty()) return result;
-  constexpr int kPorts = kHighestPort - kLowestPort + 1;
-  const int port =
-      kLowestPort + (inspector.port - kLowestPort + static_cast<int>(number % kPorts)) % kPorts;
   result.insert(result.begin() + static_cast<std::ptrdiff_t>(inspector.behind) + 1,
-                fmt::format("--inspect-port={}", port));
+                fmt::format("--inspect-port={}", inspector_port(inspector, number)));
   return result;
 }
 

@@ -23,6 +23,9 @@ struct Inspector {
 std::optional<Inspector> find_inspector(std::span<const std::string> argv,
                                         std::string_view node_options);
 
+// Of the worker with that number, counted round within the ports that need no right.
+int inspector_port(const Inspector& inspector, unsigned number);
+
 // The command for the worker with that number; with 0 it is as it was.
 std::vector<std::string> with_inspector_port(std::span<const std::string> argv,
                                              const Inspector& inspector, unsigned number);

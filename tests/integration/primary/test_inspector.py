@@ -22,9 +22,9 @@ def wait_ports(pid1, count):
 
 @pytest.fixture
 def start(tmp_path):
-    def begin(*options, major=24, **env):
+    def begin(*options, major=24, program=SERVER, **env):
         script = tmp_path / "app.js"
-        script.write_text(SERVER)
+        script.write_text(program)
         command = [node.path(major), *options, script]
         settings = ["--workers", "3", "--restart-backoff", "1ms..10ms"]
         # Nobody else's ports: a network of its own.
@@ -44,6 +44,16 @@ def test_each_worker_has_an_inspector(start, major, options, env, base):
         assert set(wait_ports(pid1, 3)) == {base, base + 1, base + 2}
         assert pid1.stop() == 0
         assert "address already in use" not in pid1.err
+
+
+@pytest.mark.parametrize("options, env", [(["--inspect"], {}), (["--inspect=9400"], {}), ([], {"NODE_OPTIONS": "--inspect"})])
+def test_the_inspector_is_not_taken_for_the_server(start, options, env):
+    with start(*options, program=f"setTimeout(() => {{ {SERVER} }}, 2000)", **env) as pid1:
+        for slot in range(3):
+            pid1.wait_line(f"slot {slot}: worker .* is ready")
+        assert "by itself" not in pid1.err and pid1.stop() == 0
+    with start(*options, program="setTimeout(() => process.exit(5), 2000)", **env) as pid1:
+        assert pid1.wait() == 5  # it is a job, not a server
 
 
 def test_port_0_is_left_to_the_system(start):
