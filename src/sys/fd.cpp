@@ -40,15 +40,20 @@ struct DirectoryEntry {
 };
 constexpr std::size_t kNameOffset = offsetof(DirectoryEntry, type) + 1;
 
+bool contains(std::span<const int> numbers, int wanted) noexcept {
+  return std::ranges::find(numbers, wanted) != numbers.end();
+}
+
 // Closes what the buffer of entries names; the count of descriptors closed.
-int close_listed(std::string_view entries, int first, int own) noexcept {
+int close_listed(std::string_view entries, int first, int own,
+                 std::span<const int> spared) noexcept {
   int closed = 0;
   while (entries.size() > kNameOffset) {
     std::uint16_t length = 0;
     std::memcpy(&length, entries.data() + offsetof(DirectoryEntry, length), sizeof length);
     const std::string_view name = entries.substr(kNameOffset, length - kNameOffset);
     const auto number = parse_number<int>(name.substr(0, name.find('\0')));
-    if (number && *number >= first && *number != own) {
+    if (number && *number >= first && *number != own && !contains(spared, *number)) {
       ::close(*number);
       ++closed;
     }
@@ -57,7 +62,7 @@ int close_listed(std::string_view entries, int first, int own) noexcept {
   return closed;
 }
 
-bool close_by_proc(int first) noexcept {
+bool close_by_proc(int first, std::span<const int> spared) noexcept {
   const UniqueFd directory(::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) {
     return false;
@@ -69,19 +74,43 @@ bool close_by_proc(int first) noexcept {
       return size == 0;
     }
     // The list changes under us as we close: begin again until a pass finds nothing to close.
-    if (close_listed({buffer.data(), static_cast<std::size_t>(size)}, first, directory.get()) > 0) {
+    if (close_listed({buffer.data(), static_cast<std::size_t>(size)}, first, directory.get(),
+                     spared) > 0) {
       ::lseek(directory.get(), 0, SEEK_SET);
     }
   }
 }
 
-void close_one_by_one(int first) noexcept {
+// Old container runtimes' seccomp profiles answer EPERM to system calls they do not know: any
+// failure is one.
+bool close_by_range(int first, std::span<const int> spared) noexcept {
+  for (;;) {
+    int next = -1;  // the lowest that is spared
+    for (const int fd : spared) {
+      if (fd >= first && (next < 0 || fd < next)) {
+        next = fd;
+      }
+    }
+    const unsigned last = next < 0 ? ~0U : static_cast<unsigned>(next) - 1;
+    if (next != first && ::syscall(SYS_close_range, static_cast<unsigned>(first), last, 0U) != 0) {
+      return false;
+    }
+    if (next < 0) {
+      return true;
+    }
+    first = next + 1;
+  }
+}
+
+void close_one_by_one(int first, std::span<const int> spared) noexcept {
   rlimit limit{};
   const rlim_t end = ::getrlimit(RLIMIT_NOFILE, &limit) == 0
                          ? std::min(limit.rlim_cur, kHighestTried)
                          : kHighestTried;
   for (int fd = first; fd < static_cast<int>(end); ++fd) {
-    ::close(fd);
+    if (!contains(spared, fd)) {
+      ::close(fd);
+    }
   }
 }
 
@@ -167,14 +196,10 @@ void occupy_standard_descriptors() noexcept {
   }
 }
 
-void close_from(int first) noexcept {
-  // Old container runtimes' seccomp profiles answer EPERM to system calls they do not know: any
-  // failure goes on.
-  if (::syscall(SYS_close_range, static_cast<unsigned>(first), ~0U, 0U) == 0 ||
-      close_by_proc(first)) {
-    return;
+void close_from(int first, std::span<const int> spared) noexcept {
+  if (!close_by_range(first, spared) && !close_by_proc(first, spared)) {
+    close_one_by_one(first, spared);
   }
-  close_one_by_one(first);
 }
 
 }  // namespace ni::sys

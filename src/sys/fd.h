@@ -3,6 +3,7 @@
 // Descriptors: who owns one, and the few calls everybody needs. Every descriptor made here is born
 // CLOEXEC. An owner is UniqueFd; a plain int borrows for the call only.
 
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -69,7 +70,7 @@ bool is_inheritable(int fd) noexcept;
 void occupy_standard_descriptors() noexcept;
 
 // Closes every descriptor from `first` on: by close_range(2), by the list in /proc, or one by one
-// up to a bound.
-void close_from(int first) noexcept;
+// up to a bound. Those in `spared` stay (a negative one names none).
+void close_from(int first, std::span<const int> spared = {}) noexcept;
 
 }  // namespace ni::sys

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "support/catch.h"
@@ -39,6 +41,20 @@ TEST_CASE("descriptors are born close-on-exec and away from the standard ones") 
   const auto file = sys::open_read("/proc/self/status");
   REQUIRE(file);
   CHECK(::fcntl(file->get(), F_GETFD) == FD_CLOEXEC);
+}
+
+TEST_CASE("closing all from a number on spares those that are named") {
+  constexpr int kFirst = 200;  // above what the test program itself holds
+  for (int fd = kFirst; fd < kFirst + 8; ++fd) {
+    REQUIRE(::dup2(STDERR_FILENO, fd) == fd);
+  }
+  constexpr std::array kSpared = {kFirst + 5, -1, kFirst, kFirst + 1};
+  sys::close_from(kFirst, kSpared);
+  for (int fd = kFirst; fd < kFirst + 8; ++fd) {
+    CHECK(is_open(fd) == (std::ranges::find(kSpared, fd) != kSpared.end()));
+  }
+  sys::close_from(kFirst);
+  CHECK_FALSE(is_open(kFirst));
 }
 
 TEST_CASE("a file that is not there is an error that names it") {
