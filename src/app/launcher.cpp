@@ -6,6 +6,7 @@
 #include "app/config_files.h"
 #include "app/inherited_descriptors.h"
 #include "app/node_binary.h"
+#include "app/output_owner.h"
 #include "app/sizing.h"
 #include "base/text.h"
 #include "core/node_arguments.h"
@@ -70,13 +71,9 @@ std::vector<sys::DescriptorMapping> mappings_of(WorkerOutput output, const Worke
   return descriptors;
 }
 
-// As container runtimes do for theirs (runc, fixStdioPermissions): images log to a link to
-// /dev/stderr, and who opens that by name needs the right to.
-void give_output_to(const std::optional<UserIds>& user, WorkerOutput output) {
+void give_outputs_to(const std::optional<UserIds>& user, WorkerOutput output) {
   for (const int fd : {output.out, output.err}) {
-    if (user && fd >= 0) {
-      (void)sys::change_owner(fd, *user);  // without the right to, it stays ours
-    }
+    give_output_to(user ? &*user : nullptr, fd);
   }
 }
 
@@ -102,7 +99,7 @@ Result<sys::SpawnResult> start_hook(const std::vector<std::string>& command,
   if (top_level.user) {
     NI_TRY(user, resolve_user(*top_level.user, ConfigFiles()));
   }
-  give_output_to(user, output);
+  give_outputs_to(user, output);
   const sys::StringArray argv(command);
   const sys::StringArray variables(joined(environment_for(top_level, own)));
   return sys::spawn({.argv = argv.get(),
@@ -164,7 +161,7 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, Worker
   }
   set_variable(environment, "NODEINIT_SLOTS", std::to_string(spawn.slots));
 
-  give_output_to(user_, output);
+  give_outputs_to(user_, output);
   std::vector<sys::DescriptorMapping> descriptors = mappings_of(output, place);
   descriptors.push_back({.from = channel, .to = channel_fd});
   // A worker that is restarted belongs to the release of the others, wherever a link leads by now; if
