@@ -66,6 +66,11 @@ loop::LogSettings log_settings(const Config& config, const std::vector<Plan>& pl
   return settings;
 }
 
+bool single_mode_reads_stderr(const Config& config) {
+  return config.log == LogMode::automatic && isatty(STDIN_FILENO) != 1 &&
+         effective_reads(config, LogMode::inherit) == loop::LogReads::only_stderr;
+}
+
 void tell_trouble(Log& log, wire::LogStream stream, int error) {
   const std::string name = stream == wire::LogStream::out ? "stdout" : "stderr";
   if (error == 0) {

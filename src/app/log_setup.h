@@ -17,6 +17,10 @@ namespace ni::app {
 // failed. An `inherit` that was asked for is that and nothing else.
 loop::LogSettings log_settings(const Config& config, const std::vector<Plan>& plans);
 
+// Whether single mode reads its one worker's stderr: by the same rule, but only for a termination
+// log that is wanted; a terminal as stdin is a person, too.
+bool single_mode_reads_stderr(const Config& config);
+
 // Our stdout or stderr fails (errno), or works again (0).
 void tell_trouble(Log& log, wire::LogStream stream, int error);
 

@@ -7,9 +7,15 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "app/log.h"
+#include "app/stderr_relay.h"
+#include "base/text.h"
+#include "core/command_text.h"
 #include "core/signal_policy.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -29,6 +35,9 @@ constexpr Duration kBeforeContinue = 500ms;
 // After SIGKILL only a process stuck in the kernel is still there; it is not waited for any longer.
 constexpr Duration kAfterKill = 2s;
 constexpr Duration kBetweenKills = 50ms;
+// As in cluster mode: a reader of our stderr that is slow gets so long for the rest.
+constexpr Duration kLastOutputTime = 2s;
+constexpr std::size_t kMostOfACommand = 180;
 // Somebody else's waitpid (a debugger) took our worker's status: nobody knows it.
 constexpr ExitStatus kUnknownStatus = ExitStatus::exited(255);
 
@@ -39,7 +48,9 @@ bool is_stop(Signal signal) {
 // A worker, from its start to the end of the last process below us.
 class Attendance {
  public:
-  Attendance(const SingleRequest& request, Pid worker) : request_(request), worker_(worker) {}
+  // `relay`: nullptr when there is none.
+  Attendance(const SingleRequest& request, StderrRelay* relay, Pid worker)
+      : request_(request), relay_(relay), worker_(worker) {}
 
   // Until the worker has ended; after `deadline` it is killed.
   ExitStatus attend(std::optional<Instant> deadline = {}) {
@@ -48,7 +59,7 @@ class Attendance {
         (void)sys::send_signal_to_group(worker_, signals::kill);  // ESRCH: it has just ended
         deadline = sys::now() + kBetweenKills;
       }
-      if (const auto received = next_signal(deadline)) {
+      if (const auto received = wait_for_signal(deadline)) {
         act_on(*received);
       }
       // Not only after CHLD: in a flood of signals with lower numbers it would never get its turn.
@@ -62,6 +73,7 @@ class Attendance {
   }
 
   bool was_asked_to_stop() const { return asked_to_stop_.has_value(); }
+  std::optional<Signal> asked_by() const { return asked_by_; }
 
   // What remains of the grace when we were asked to stop within it; else all of it counts from now.
   Instant end_of_grace(Duration at_least) const {
@@ -88,7 +100,7 @@ class Attendance {
         sys::signal_everyone_left(signals::cont, worker_);
         until = deadline;
       }
-      const auto received = sys::wait_for_signal(until - now);
+      const auto received = wait_for_signal(until);
       if (!reap_all()) {
         return;
       }
@@ -105,7 +117,10 @@ class Attendance {
   }
 
  private:
-  static std::optional<sys::ReceivedSignal> next_signal(std::optional<Instant> deadline) {
+  std::optional<sys::ReceivedSignal> wait_for_signal(std::optional<Instant> deadline) {
+    if (relay_ != nullptr) {
+      return relay_->wait_for_signal(deadline);
+    }
     return deadline ? sys::wait_for_signal(*deadline - sys::now()) : sys::wait_for_signal();
   }
 
@@ -115,6 +130,7 @@ class Attendance {
     }
     if (is_stop(received.signal)) {
       asked_to_stop_ = sys::now();
+      asked_by_ = received.signal;
     }
     const SignalDecision decision =
         decide({.signal = received.signal, .from_kernel = received.from_kernel()}, request_.signals,
@@ -149,14 +165,16 @@ class Attendance {
       // Again and again: without PID 1's kill(-1) those who lose their parent come into sight only
       // now.
       sys::signal_everyone_left(signals::kill, worker_);
-      (void)sys::wait_for_signal(kBetweenKills);
+      (void)wait_for_signal(sys::now() + kBetweenKills);
     } while (reap_all() && sys::now() < end);
   }
 
   const SingleRequest& request_;
+  StderrRelay* relay_;
   Pid worker_;
   std::optional<ExitStatus> status_;
   std::optional<Instant> asked_to_stop_;
+  std::optional<Signal> asked_by_;
 };
 
 // Moves us to /, so that we pin no mount, before the worker can look. The answer is where we were.
@@ -170,48 +188,174 @@ sys::UniqueFd leave_working_directory() {
   return where;
 }
 
-// Runs a hook to its end; its exit code. `deadline`: it is killed then.
-int run_hook(const SingleRequest& request, std::string_view name, const char* const* argv,
-             int directory, std::optional<Instant> deadline, bool& asked_to_stop) {
-  Log log(request.log_level, request.log_format);
-  const sys::SpawnResult spawned = sys::spawn({.argv = argv,
-                                               .environment = request.environment,
-                                               .directory_fd = directory,
-                                               .directory = request.directory,
-                                               .user = request.user});
-  if (const auto* failure = std::get_if<sys::SpawnFailure>(&spawned)) {
-    log.error("hook_ended", fmt::format("{}: could not be started: {}", name, failure->message));
-    return failure->exit_code;
+std::string command_of(const char* const* argv) {
+  std::vector<std::string> words;
+  for (; *argv != nullptr; ++argv) {
+    words.emplace_back(*argv);
   }
-  Attendance attendance(request, std::get<Pid>(spawned));
-  const ExitStatus status = attendance.attend(deadline);
-  asked_to_stop = attendance.was_asked_to_stop();
-  if (!status.success()) {
-    log.error("hook_ended", fmt::format("{}: ended ({})", name, to_string(status)));
-  }
-  return status.as_exit_code();
+  return printable(join_command(words), kMostOfACommand);
 }
 
-}  // namespace
+std::string tell_end(ExitStatus status, std::optional<Signal> asked_by) {
+  const std::string told = to_string(status);
+  return (status.by_signal() ? "was killed by " + told : "has ended: " + told) +
+         (asked_by ? " (asked to stop by " + to_string(*asked_by) + ")" : "");
+}
 
-int run_single(const SingleRequest& request) {
-  sys::adopt_orphans();
-  bool asked_to_stop = false;
-  if (request.pre_start != nullptr) {
-    const int code = run_hook(request, "pre_start", request.pre_start, -1, {}, asked_to_stop);
-    if (code != 0 || asked_to_stop) {
-      return code;
+// One run of it all: what is before the worker, the worker, what is after it.
+class SingleRun {
+ public:
+  explicit SingleRun(const SingleRequest& request) : request_(request) {
+    // One that was closed when we were started stays closed for the worker.
+    if (request.reads_stderr && sys::is_inheritable(STDERR_FILENO)) {
+      auto relay = StderrRelay::open(request.user);
+      if (relay) {
+        relay_.emplace(std::move(*relay));
+      } else {
+        log().warn("stderr_not_read", to_string(relay.error()) + "; its last words stay unknown");
+      }
     }
+  }
+
+  SingleEnd run();
+
+ private:
+  struct HookEnd {
+    int exit_code = 0;
+    bool asked_to_stop = false;
+    std::string reason;  // when it failed
+    std::string words;
+  };
+
+  SingleEnd finish();
+  Log log();
+  sys::SpawnResult spawn(sys::SpawnRequest spawned);
+  HookEnd run_hook(std::string_view name, const char* const* argv, int directory,
+                   std::optional<Instant> deadline);
+  bool run_pre_start();
+  void run_post_stop(int directory, Instant deadline);
+  void hold_only(sys::UniqueFd& directory);
+  void note_end(Pid worker, ExitStatus status, std::optional<Signal> asked_by);
+
+  StderrRelay* relay() { return relay_ ? &*relay_ : nullptr; }
+  std::string take_words() { return relay_ ? relay_->take_words() : std::string(); }
+
+  const SingleRequest& request_;
+  std::optional<StderrRelay> relay_;
+  SingleEnd end_;
+};
+
+Log SingleRun::log() {
+  Log log(request_.log_level, request_.log_format);
+  if (relay_) {
+    log.send_to([this](std::string_view line) { return relay_->write_own(line); });
+  }
+  return log;
+}
+
+sys::SpawnResult SingleRun::spawn(sys::SpawnRequest spawned) {
+  const sys::DescriptorMapping to_relay{.from = relay_ ? relay_->write_end() : -1,
+                                        .to = STDERR_FILENO};
+  if (relay_) {
+    spawned.descriptors = {&to_relay, 1};
+  }
+  spawned.environment = request_.environment;
+  spawned.directory = request_.directory;
+  spawned.user = request_.user;
+  return sys::spawn(spawned);
+}
+
+// To its end. `deadline`: it is killed then.
+SingleRun::HookEnd SingleRun::run_hook(std::string_view name, const char* const* argv,
+                                       int directory, std::optional<Instant> deadline) {
+  const sys::SpawnResult spawned =
+      spawn({.argv = argv, .environment = nullptr, .directory_fd = directory});
+  if (const auto* failure = std::get_if<sys::SpawnFailure>(&spawned)) {
+    std::string reason = fmt::format("{}: could not be started: {}", name, failure->message);
+    log().error("hook_ended", reason);
+    return {.exit_code = failure->exit_code, .reason = std::move(reason)};
+  }
+  const Pid pid = std::get<Pid>(spawned);
+  Attendance attendance(request_, relay(), pid);
+  const ExitStatus status = attendance.attend(deadline);
+  HookEnd end{.exit_code = status.as_exit_code(),
+              .asked_to_stop = attendance.was_asked_to_stop(),
+              .words = take_words()};
+  if (!status.success()) {
+    log().error("hook_ended", fmt::format("{}: ended ({})", name, to_string(status)));
+    end.reason =
+        fmt::format("{} (pid {}) {}", name, pid.value(), tell_end(status, attendance.asked_by()));
+  }
+  return end;
+}
+
+// False: that is the end.
+bool SingleRun::run_pre_start() {
+  HookEnd hook = run_hook("pre_start", request_.pre_start, -1, {});
+  if (hook.exit_code == 0 && !hook.asked_to_stop) {
+    return true;
+  }
+  end_.exit_code = hook.exit_code;
+  end_.reason = std::move(hook.reason);
+  end_.notes.last_words("pre_start", hook.words);
+  return false;
+}
+
+// Its failure is told and changes nothing: what the container was there for is done.
+void SingleRun::run_post_stop(int directory, Instant deadline) {
+  const HookEnd hook = run_hook("post_stop", request_.post_stop, directory, deadline);
+  if (hook.exit_code == 0) {
+    return;
+  }
+  end_.notes.trouble(hook.reason);
+  if (!end_.notes.has_last_words()) {
+    end_.notes.last_words("post_stop", hook.words);
+  }
+}
+
+// The reader of an inherited pipe sees its end when the worker closes it.
+void SingleRun::hold_only(sys::UniqueFd& directory) {
+  if (request_.post_stop == nullptr) {
+    directory.reset();
+    if (relay_) {
+      relay_->close_write_end();
+    }
+  }
+  if (relay_) {
+    relay_->close_all_others(directory.get());
+  } else {
+    const int spared = directory.get();
+    sys::close_from(3, {&spared, 1});
+  }
+}
+
+void SingleRun::note_end(Pid worker, ExitStatus status, std::optional<Signal> asked_by) {
+  end_.exit_code = status.as_exit_code();
+  const std::string words = take_words();
+  if (status.success()) {
+    return;
+  }
+  const std::string who = fmt::format("{} (pid {})", command_of(request_.argv), worker.value());
+  end_.reason = who + " " + tell_end(status, asked_by);
+  // One that has just obeyed has nothing to explain.
+  const bool obeyed =
+      asked_by && (status.was(*asked_by) || end_.exit_code == 128 + asked_by->number());
+  if (!obeyed) {
+    end_.notes.last_words(who, words);
+  }
+}
+
+SingleEnd SingleRun::run() {
+  if (request_.pre_start != nullptr && !run_pre_start()) {
+    return finish();
   }
   auto terminal = sys::ForegroundTerminal::find();
   sys::UniqueFd directory = leave_working_directory();
-  const sys::SpawnResult spawned = sys::spawn({.argv = request.argv,
-                                               .environment = request.environment,
-                                               .directory_fd = directory.get(),
-                                               .directory = request.directory,
-                                               .user = request.user,
-                                               .foreground_of = terminal ? terminal->fd() : -1,
-                                               .takes_listen_pid = true});
+  const sys::SpawnResult spawned = spawn({.argv = request_.argv,
+                                          .environment = nullptr,
+                                          .directory_fd = directory.get(),
+                                          .foreground_of = terminal ? terminal->fd() : -1,
+                                          .takes_listen_pid = true});
   if (terminal) {
     terminal->close();
   }
@@ -219,30 +363,39 @@ int run_single(const SingleRequest& request) {
     if (terminal) {
       terminal->take_back();
     }
-    Log(request.log_level, request.log_format)
-        .error("spawn_failed", failure->message, {{"exit_code", failure->exit_code}});
-    return failure->exit_code;
+    log().error("spawn_failed", failure->message, {{"exit_code", failure->exit_code}});
+    end_.exit_code = failure->exit_code;
+    end_.reason = failure->message;
+    return finish();
   }
   (void)!::chdir("/");  // where it was not done before; nothing depends on it
-  if (request.post_stop == nullptr) {
-    directory.reset();
-  } else if (directory && directory.get() != 3) {  // post_stop is run there
-    directory = sys::UniqueFd(::dup3(directory.release(), 3, O_CLOEXEC));
-  }
-  sys::close_from(
-      directory ? 4 : 3);  // the reader of an inherited pipe sees its end when the worker closes it
-  Attendance attendance(request, std::get<Pid>(spawned));
+  hold_only(directory);
+  const Pid worker = std::get<Pid>(spawned);
+  Attendance attendance(request_, relay(), worker);
   const ExitStatus status = attendance.attend();
   if (terminal) {
     terminal->take_back();
   }
+  note_end(worker, status, attendance.asked_by());
   attendance.say_farewell();
-  if (request.post_stop != nullptr) {
-    // Its failure is told and changes nothing: what the container was there for is done.
-    (void)run_hook(request, "post_stop", request.post_stop, directory.get(),
-                   attendance.end_of_grace(kShortestConclusion), asked_to_stop);
+  if (request_.post_stop != nullptr) {
+    run_post_stop(directory.get(), attendance.end_of_grace(kShortestConclusion));
   }
-  return status.as_exit_code();
+  return finish();
+}
+
+SingleEnd SingleRun::finish() {
+  if (relay_) {
+    relay_->finish(kLastOutputTime);
+  }
+  return std::move(end_);
+}
+
+}  // namespace
+
+SingleEnd run_single(const SingleRequest& request) {
+  sys::adopt_orphans();
+  return SingleRun(request).run();
 }
 
 }  // namespace ni::app

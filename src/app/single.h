@@ -2,17 +2,20 @@
 
 // Single mode: an init and nothing else. One worker, its terminal, its signals, its exit code;
 // every orphan reaped. No event loop: at rest one sigwaitinfo(2) without a timeout, no descriptor
-// but 0–2, the working directory /.
+// but 0–2, the working directory /. Where its last words are wanted (SingleRequest::reads_stderr)
+// its stderr passes through us, and at rest there is one poll(2) instead (app/stderr_relay.h).
 //
 //   (pre_start) → spawn → attend (pass signals on, reap) → the worker is gone → TERM to all who are
 //   left → they leave, or the grace is over and they are killed → (post_stop) → the worker's exit
 //   code
 
 #include <span>
+#include <string>
 
 #include "base/types.h"
 #include "base/user_ids.h"
 #include "core/config.h"
+#include "core/termination_text.h"
 
 namespace ni::app {
 
@@ -31,11 +34,17 @@ struct SingleRequest {
       8s;  // from the signal to stop, or else from the worker's end, to the last SIGKILL
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
+  bool reads_stderr = false;  // of the worker and the hooks
 };
 
-// Comes back with the exit code of this program: the worker's (128 + signal), 127 or 126 when it
-// could not be started, with a message on stderr that names it. Signals are blocked already
-// (sys/signals.h).
-int run_single(const SingleRequest& request);
+struct SingleEnd {
+  // Of this program: the worker's (128 + signal), 127 or 126 when it could not be started.
+  int exit_code = 0;
+  std::string reason;  // of one that is not 0, in words
+  TerminationNotes notes;
+};
+
+// A start that fails is told on stderr, too. Signals are blocked already (sys/signals.h).
+SingleEnd run_single(const SingleRequest& request);
 
 }  // namespace ni::app

@@ -1,5 +1,7 @@
 #include "app/start_single.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -7,11 +9,12 @@
 #include <vector>
 
 #include "app/config_files.h"
+#include "app/container_files.h"
 #include "app/log.h"
+#include "app/log_setup.h"
 #include "app/single.h"
 #include "app/termination_log.h"
-#include "core/command_text.h"
-#include "core/termination_text.h"
+#include "core/oom.h"
 #include "core/user.h"
 #include "sys/process.h"
 
@@ -54,6 +57,23 @@ std::vector<std::string> merged(const char* const* environment, const Environmen
   return result;
 }
 
+// Whether it may have been the kernel. Looked up only now: who does not end by SIGKILL pays nothing.
+// There is no figure from the start to compare with, so that the count is told as what it is.
+void note_memory(SingleEnd& end) {
+  if (end.exit_code != 128 + signals::kill.number()) {
+    return;
+  }
+  const std::string path = oom_counter_path(resources_below(""));
+  const auto text = ContainerFiles().read(path);
+  const auto kills = text ? parse_oom_kills(*text) : std::nullopt;
+  if (kills && *kills > 0) {
+    end.notes.trouble(
+        fmt::format("out of memory: the kernel has killed {} of this container's "
+                    "processes ({}, oom_kill)",
+                    *kills, path));
+  }
+}
+
 }  // namespace
 
 int start_single(const Invocation& invocation, const char* const* argv,
@@ -80,26 +100,29 @@ int start_single(const Invocation& invocation, const char* const* argv,
   }
   const sys::StringArray pre_start(config.pre_start);
   const sys::StringArray post_stop(config.post_stop);
-  const int code =
-      run_single({.argv = command,
-                  .pre_start = config.pre_start.empty() ? nullptr : pre_start.get(),
-                  .post_stop = config.post_stop.empty() ? nullptr : post_stop.get(),
-                  .environment = environment,
-                  .directory = program.directory ? program.directory->c_str() : nullptr,
-                  .user = user ? &*user : nullptr,
-                  .signals = config.signals,
-                  .grace = config.grace,
-                  .log_level = config.log_level,
-                  .log_format = config.log_format});
-  if (code != 0 && config.termination_log) {
-    const auto noted = write_termination_log(
-        config.termination_log,
-        TerminationNotes().text(code, join_command(program.command) + " has ended"));
+  SingleEnd end = run_single({.argv = command,
+                              .pre_start = config.pre_start.empty() ? nullptr : pre_start.get(),
+                              .post_stop = config.post_stop.empty() ? nullptr : post_stop.get(),
+                              .environment = environment,
+                              .directory = program.directory ? program.directory->c_str() : nullptr,
+                              .user = user ? &*user : nullptr,
+                              .signals = config.signals,
+                              .grace = config.grace,
+                              .log_level = config.log_level,
+                              .log_format = config.log_format,
+                              .reads_stderr = single_mode_reads_stderr(config)});
+  if (end.exit_code != 0 && termination_log_is_wanted(config.termination_log)) {
+    note_memory(end);
+    if (config.log == LogMode::inherit && !end.notes.has_last_words()) {
+      end.notes.trouble("last words unknown, stderr passed as it is; NODEINIT_LOG=auto keeps them");
+    }
+    const auto noted =
+        write_termination_log(config.termination_log, end.notes.text(end.exit_code, end.reason));
     if (!noted) {
       Log(config.log_level, config.log_format).warn("termination_log", to_string(noted.error()));
     }
   }
-  return code;
+  return end.exit_code;
 }
 
 }  // namespace ni::app

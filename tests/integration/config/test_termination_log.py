@@ -198,16 +198,6 @@ def test_a_worker_that_had_to_be_killed_is_named(tmp_path):
     assert "slot 0: worker 2 did not end in time: SIGKILL" in log.read_text()
 
 
-@pytest.mark.parametrize("command, told", [
-    (["sh", "-c", "exit 7"], "nodeinit: ended with exit code 7: sh -c 'exit 7' has ended\n"),
-    (["/nowhere"], "nodeinit: ended with exit code 127: /nowhere has ended\n"),
-])  # fmt: skip
-def test_single_mode_says_how_the_command_ended(tmp_path, command, told):
-    log = tmp_path / "log"
-    nodeinit.run(command, env={"NODEINIT_TERMINATION_LOG": log})
-    assert log.read_text() == told
-
-
 def test_a_log_that_cannot_be_written_is_a_warning(tmp_path):
     done = nodeinit.run(["sh", "-c", "exit 7"], env={"NODEINIT_TERMINATION_LOG": "/nowhere/log"})
     assert done.code == 7

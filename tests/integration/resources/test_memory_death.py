@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 
 import pytest
 from support import cgroup, node, nodeinit
@@ -138,3 +139,19 @@ def test_an_abort_for_another_reason_is_not_called_a_full_heap(tmp_path):
     assert done.code == 134
     assert "its last words: Error: giving up" in done.err
     assert "heap is full" not in done.err
+
+
+def test_single_mode_tells_the_kernels_kill_from_a_persons(tmp_path):
+    log = tmp_path / "log"
+    env = {"NODEINIT_MODE": "single", "NODEINIT_TERMINATION_LOG": log}
+    with cgroup.Group(memory=128 << 20) as group:
+        done = nodeinit.run(["sh", "-c", "kill -KILL $$"], env=env, group=group)
+        assert done.code == 137
+        assert "was killed by SIGKILL" in log.read_text() and "out of memory" not in log.read_text()
+        text = "import sys; print('filling the cache', file=sys.stderr); kept = [bytearray(b'x') * (8 << 20) for _ in range(99)]"
+        done = nodeinit.run([sys.executable, "-c", text], env=env, group=group)
+        assert kernel_kills(group) > 0
+    assert done.code == 137
+    assert "was killed by SIGKILL" in log.read_text()
+    assert "out of memory: the kernel has killed 1 of this container's processes" in log.read_text()
+    assert "\n  filling the cache\n" in log.read_text()
