@@ -20,6 +20,7 @@ class Terminal:
         self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
         env = {"PATH": nodeinit.PATH, "TERM": "xterm", "NODEINIT_CONTROL": address, "PS1": "$ ", "LC_ALL": "C.UTF-8"}
         self._run("new-session", "-d", "-x", "100", "-y", "20", "sh", env=env)
+        self.wait("[#$]$")  # keys that come before the prompt would be shown twice
 
     def _run(self, *words, env=None):
         done = subprocess.run([*self._tmux, *words], env=env or {"PATH": nodeinit.PATH, "LC_ALL": "C.UTF-8"},
