@@ -5,19 +5,17 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "app/attendance.h"
 #include "app/log.h"
 #include "app/stderr_relay.h"
 #include "base/text.h"
 #include "core/command_text.h"
-#include "core/signal_policy.h"
-#include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/process.h"
 #include "sys/reap.h"
@@ -27,155 +25,11 @@
 namespace ni::app {
 namespace {
 
-// Those who are left when the worker ended late in the grace get so much time at least.
-constexpr Duration kShortestFarewell = 1s;
 // post_stop gets so long, however late it is.
 constexpr Duration kShortestConclusion = 2s;
-constexpr Duration kBeforeContinue = 500ms;
-// After SIGKILL only a process stuck in the kernel is still there; it is not waited for any longer.
-constexpr Duration kAfterKill = 2s;
-constexpr Duration kBetweenKills = 50ms;
 // As in cluster mode: a reader of our stderr that is slow gets so long for the rest.
 constexpr Duration kLastOutputTime = 2s;
 constexpr std::size_t kMostOfACommand = 180;
-// Somebody else's waitpid (a debugger) took our worker's status: nobody knows it.
-constexpr ExitStatus kUnknownStatus = ExitStatus::exited(255);
-
-bool is_stop(Signal signal) {
-  return signal == signals::term || signal == signals::interrupt || signal == signals::quit;
-}
-
-// A worker, from its start to the end of the last process below us.
-class Attendance {
- public:
-  // `relay`: nullptr when there is none.
-  Attendance(const SingleRequest& request, StderrRelay* relay, Pid worker)
-      : request_(request), relay_(relay), worker_(worker) {}
-
-  // Until the worker has ended; after `deadline` it is killed.
-  ExitStatus attend(std::optional<Instant> deadline = {}) {
-    for (;;) {
-      if (deadline && *deadline <= sys::now()) {
-        (void)sys::send_signal_to_group(worker_, signals::kill);  // ESRCH: it has just ended
-        deadline = sys::now() + kBetweenKills;
-      }
-      if (const auto received = wait_for_signal(deadline)) {
-        act_on(*received);
-      }
-      // Not only after CHLD: in a flood of signals with lower numbers it would never get its turn.
-      if (!reap_all()) {
-        return status_.value_or(kUnknownStatus);
-      }
-      if (status_) {
-        return *status_;
-      }
-    }
-  }
-
-  bool was_asked_to_stop() const { return asked_to_stop_.has_value(); }
-  std::optional<Signal> asked_by() const { return asked_by_; }
-
-  // What remains of the grace when we were asked to stop within it; else all of it counts from now.
-  Instant end_of_grace(Duration at_least) const {
-    const Instant now = sys::now();
-    if (asked_to_stop_ && now - *asked_to_stop_ < request_.grace) {
-      return std::max(*asked_to_stop_ + request_.grace, now + at_least);
-    }
-    return now + std::max(request_.grace, at_least);
-  }
-
-  // Ends everybody who is left, within the bound.
-  void say_farewell() {
-    if (!reap_all()) {
-      return;
-    }
-    sys::signal_everyone_left(signals::term, worker_);
-    const Instant deadline = end_of_grace(kShortestFarewell);
-    Instant until = std::min(deadline, sys::now() + kBeforeContinue);
-    bool asked_again = false;
-    for (Instant now = sys::now(); now < deadline; now = sys::now()) {
-      if (now >= until) {
-        // A stopped one did not hear the first. Not sent along with it: of two pending signals the
-        // handler of the second runs first.
-        sys::signal_everyone_left(signals::cont, worker_);
-        until = deadline;
-      }
-      const auto received = wait_for_signal(until);
-      if (!reap_all()) {
-        return;
-      }
-      if (received && is_stop(received->signal)) {
-        if (asked_again) {
-          break;
-        }
-        // The first may have been under way when the worker ended; who asks twice is in a hurry.
-        asked_again = true;
-        sys::signal_everyone_left(received->signal, worker_);
-      }
-    }
-    kill_everyone();
-  }
-
- private:
-  std::optional<sys::ReceivedSignal> wait_for_signal(std::optional<Instant> deadline) {
-    if (relay_ != nullptr) {
-      return relay_->wait_for_signal(deadline);
-    }
-    return deadline ? sys::wait_for_signal(*deadline - sys::now()) : sys::wait_for_signal();
-  }
-
-  void act_on(const sys::ReceivedSignal& received) {
-    if (received.is_about_us()) {
-      return;
-    }
-    if (is_stop(received.signal)) {
-      asked_to_stop_ = sys::now();
-      asked_by_ = received.signal;
-    }
-    const SignalDecision decision =
-        decide({.signal = received.signal, .from_kernel = received.from_kernel()}, request_.signals,
-               Mode::single);
-    if (!decision.signal) {
-      return;
-    }
-    // kill(2), ESRCH: nobody is left in the group, the worker may have led another one since.
-    if (decision.does != SignalDecision::Does::to_groups ||
-        !sys::send_signal_to_group(worker_, *decision.signal, received.value)) {
-      // ESRCH: it is gone, its status says the rest.
-      (void)sys::send_signal(worker_, *decision.signal, received.value);
-    }
-  }
-
-  // False: nobody is left below us.
-  bool reap_all() {
-    for (;;) {
-      const sys::Reaped reaped = sys::reap();
-      if (!reaped.ended) {
-        return reaped.anyone_left;
-      }
-      if (reaped.ended->pid == worker_ && !status_) {
-        status_ = reaped.ended->status;
-      }
-    }
-  }
-
-  void kill_everyone() {
-    const Instant end = sys::now() + kAfterKill;
-    do {
-      // Again and again: without PID 1's kill(-1) those who lose their parent come into sight only
-      // now.
-      sys::signal_everyone_left(signals::kill, worker_);
-      (void)wait_for_signal(sys::now() + kBetweenKills);
-    } while (reap_all() && sys::now() < end);
-  }
-
-  const SingleRequest& request_;
-  StderrRelay* relay_;
-  Pid worker_;
-  std::optional<ExitStatus> status_;
-  std::optional<Instant> asked_to_stop_;
-  std::optional<Signal> asked_by_;
-};
 
 // Moves us to /, so that we pin no mount, before the worker can look. The answer is where we were.
 // It is empty, and we stay for now, when there is no descriptor to spare for it, or no right to
@@ -237,6 +91,7 @@ class SingleRun {
   void hold_only(sys::UniqueFd& directory);
   void note_end(Pid worker, ExitStatus status, std::optional<Signal> asked_by);
 
+  Attendance::Rules rules() const { return {.signals = request_.signals, .grace = request_.grace}; }
   StderrRelay* relay() { return relay_ ? &*relay_ : nullptr; }
   std::string take_words() { return relay_ ? relay_->take_words() : std::string(); }
 
@@ -276,10 +131,10 @@ SingleRun::HookEnd SingleRun::run_hook(std::string_view name, const char* const*
     return {.exit_code = failure->exit_code, .reason = std::move(reason)};
   }
   const Pid pid = std::get<Pid>(spawned);
-  Attendance attendance(request_, relay(), pid);
+  Attendance attendance(rules(), relay(), pid);
   const ExitStatus status = attendance.attend(deadline);
   HookEnd end{.exit_code = status.as_exit_code(),
-              .asked_to_stop = attendance.was_asked_to_stop(),
+              .asked_to_stop = attendance.asked_by().has_value(),
               .words = take_words()};
   if (!status.success()) {
     log().error("hook_ended", fmt::format("{}: ended ({})", name, to_string(status)));
@@ -371,7 +226,7 @@ SingleEnd SingleRun::run() {
   (void)!::chdir("/");  // where it was not done before; nothing depends on it
   hold_only(directory);
   const Pid worker = std::get<Pid>(spawned);
-  Attendance attendance(request_, relay(), worker);
+  Attendance attendance(rules(), relay(), worker);
   const ExitStatus status = attendance.attend();
   if (terminal) {
     terminal->take_back();

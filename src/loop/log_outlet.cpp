@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "sys/clock.h"
+
 namespace ni::loop {
 namespace {
 
@@ -127,8 +129,7 @@ void LogOutlet::flush() {
 }
 
 void LogOutlet::finish(Duration limit) {
-  const auto now = [] { return Duration(static_cast<Duration::rep>(uv_hrtime())); };
-  for (const Duration end = now() + limit; held_bytes() > 0 && now() < end; flush()) {
+  for (const Instant end = sys::now() + limit; held_bytes() > 0 && sys::now() < end; flush()) {
     pollfd room{output_.watched(), POLLOUT, 0};
     (void)poll(&room, 1, 10);  // whatever it says, the write finds out
   }

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "sys/clock.h"
 #include "sys/output.h"
 #include "wire/json_text.h"
 
@@ -383,10 +384,9 @@ void LogPump::finish(Duration limit) {
       if (stream) take_rest(*stream);
     }
   }
-  const auto now = [] { return Duration(static_cast<Duration::rep>(uv_hrtime())); };
-  const Duration end = now() + limit;
+  const Instant end = sys::now() + limit;
   for (const auto& outlet : outlets_) {
-    outlet->out.finish(end - now());
+    outlet->out.finish(end - sys::now());
   }
 }
 
