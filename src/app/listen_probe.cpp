@@ -29,15 +29,17 @@ bool drains_by_itself(const Supervisor& /*supervisor*/, const Worker& worker) {
   return worker.state == WorkerState::draining && worker.pid && worker.listens_by_itself;
 }
 
-// Where it listens as a server, which the inspector is not.
+// Where it listens as a server, which the inspector is not. With Inspector::kFreePort that is the
+// first that it opened: Node starts it before the script (node src/node.cc InitializeInspector()).
 std::optional<int> port_of(Pid pid, const std::vector<sys::ListeningSocket>& listening,
                            int inspector = Inspector{}.port) {
-  const std::vector<std::uint64_t> own = sys::sockets_of(pid);
-  const auto is_server = [&](const sys::ListeningSocket& socket) {
-    return socket.port != inspector && std::ranges::find(own, socket.inode) != own.end();
-  };
-  const auto found = std::ranges::find_if(listening, is_server);
-  return found == listening.end() ? std::nullopt : std::optional(found->port);
+  bool inspector_is_next = inspector == Inspector::kFreePort;
+  for (const std::uint64_t inode : sys::sockets_of(pid)) {
+    const auto found = std::ranges::find(listening, inode, &sys::ListeningSocket::inode);
+    if (found == listening.end() || found->port == inspector) continue;
+    if (!std::exchange(inspector_is_next, false)) return found->port;
+  }
+  return std::nullopt;
 }
 
 bool listens_on_unix_socket(Pid pid) {

@@ -32,7 +32,7 @@ class ListenProbe {
   struct Ears {
     std::function<void(Event)> post;
     std::function<void(const Worker&, const std::string& message)> warn;
-    // Where it is no server that listens.
+    // Where it is no server that listens; Inspector::kFreePort: wherever it listened first.
     std::function<int(const Worker&)> inspector_port;
   };
   explicit ListenProbe(Ears ears) : ears_(std::move(ears)) {}

@@ -50,6 +50,7 @@ void read_options(std::span<const std::string> words, std::optional<Inspector>& 
       found->port = port_of(words[++i]).value_or(0);
     }
     found->behind = i;
+    found->opens = found->opens || !takes_next_word(name);
   }
 }
 
@@ -63,10 +64,14 @@ std::optional<Inspector> find_inspector(std::span<const std::string> argv,
   read_options(node_options_words(node_options), found);
   if (found) found->behind = 0;
   read_options(argv.first(command.operand), found);
-  return found && found->port >= kLowestPort ? found : std::nullopt;
+  // Node refuses any other.
+  const bool usable = found && (found->port >= kLowestPort ||
+                                (found->port == Inspector::kFreePort && found->opens));
+  return usable ? found : std::nullopt;
 }
 
 int inspector_port(const Inspector& inspector, unsigned number) {
+  if (inspector.port == Inspector::kFreePort) return Inspector::kFreePort;
   constexpr int kPorts = kHighestPort - kLowestPort + 1;
   return kLowestPort + (inspector.port - kLowestPort + static_cast<int>(number % kPorts)) % kPorts;
 }
@@ -74,7 +79,7 @@ int inspector_port(const Inspector& inspector, unsigned number) {
 std::vector<std::string> with_inspector_port(std::span<const std::string> argv,
                                              const Inspector& inspector, unsigned number) {
   std::vector<std::string> result(argv.begin(), argv.end());
-  if (number == 0 || result.empty()) return result;
+  if (number == 0 || inspector.port == Inspector::kFreePort || result.empty()) return result;
   result.insert(result.begin() + static_cast<std::ptrdiff_t>(inspector.behind) + 1,
                 fmt::format("--inspect-port={}", inspector_port(inspector, number)));
   return result;

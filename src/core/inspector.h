@@ -15,18 +15,22 @@
 namespace ni {
 
 struct Inspector {
-  int port = 9229;         // of slot 0
+  static constexpr int kFreePort = 0;  // each process takes one of the system's choice
+
+  int port = 9229;         // of slot 0; kFreePort
   std::size_t behind = 0;  // the word of argv behind which an --inspect-port decides
+  bool opens = false;      // at the start, not by SIGUSR1 or the program
 };
 
-// argv[0] is node. nullopt: no inspector is asked for, or each process takes a free port (port 0).
+// argv[0] is node. nullopt: nothing is said of an inspector, or nothing that matters here
+// (--inspect-port=0 without --inspect).
 std::optional<Inspector> find_inspector(std::span<const std::string> argv,
                                         std::string_view node_options);
 
-// Of the worker with that number, counted round within the ports that need no right.
+// Of the worker with that number, counted round within the ports that need no right; kFreePort.
 int inspector_port(const Inspector& inspector, unsigned number);
 
-// The command for the worker with that number; with 0 it is as it was.
+// The command for the worker with that number; with 0, or a free port for each, it is as it was.
 std::vector<std::string> with_inspector_port(std::span<const std::string> argv,
                                              const Inspector& inspector, unsigned number);
 

@@ -30,7 +30,7 @@ std::vector<std::uint64_t> parse_listening_unix(std::string_view table);
 // Of Unix sockets in our network namespace.
 std::vector<std::uint64_t> listening_unix_sockets();
 
-// Inodes of the sockets that the process has open.
+// Inodes of the sockets that the process has open, by descriptor.
 std::vector<std::uint64_t> sockets_of(Pid pid);
 
 // Whether the process has connections to a port that it listens on; nullopt: it listens on none.

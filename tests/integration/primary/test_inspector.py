@@ -46,14 +46,31 @@ def test_each_worker_has_an_inspector(start, major, options, env, base):
         assert "address already in use" not in pid1.err
 
 
-@pytest.mark.parametrize("options, env", [(["--inspect"], {}), (["--inspect=9400"], {}), ([], {"NODE_OPTIONS": "--inspect"})])
-def test_the_inspector_is_not_taken_for_the_server(start, options, env):
-    with start(*options, program=f"setTimeout(() => {{ {SERVER} }}, 2000)", **env) as pid1:
+@pytest.mark.parametrize("options, env, major", [
+    (["--inspect"], {}, 24),
+    (["--inspect=9400"], {}, 24),
+    ([], {"NODE_OPTIONS": "--inspect"}, 24),
+    (["--inspect=0"], {}, 18),
+    (["--inspect=0"], {}, 24),
+    ([], {"NODE_OPTIONS": "--inspect=127.0.0.1:0"}, 22),
+])  # fmt: skip
+def test_the_inspector_is_not_taken_for_the_server(start, options, env, major):
+    with start(*options, major=major, program=f"setTimeout(() => {{ {SERVER} }}, 2000)", **env) as pid1:
         for slot in range(3):
             pid1.wait_line(f"slot {slot}: worker .* is ready")
         assert "by itself" not in pid1.err and pid1.stop() == 0
-    with start(*options, program="setTimeout(() => process.exit(5), 2000)", **env) as pid1:
+    with start(*options, major=major, program="setTimeout(() => process.exit(5), 2000)", **env) as pid1:
         assert pid1.wait() == 5  # it is a job, not a server
+
+
+@pytest.mark.parametrize("options", [["--inspect=0"], ["--inspect-port=0"], ["--inspect"]])
+@pytest.mark.parametrize("major", [18, 22, 24])
+def test_a_server_of_its_own_is_found_beside_the_inspector(start, options, major):
+    alone = "require('http').createServer((q, s) => s.end()).listen({port: 8000, exclusive: true});"
+    with start(*options, major=major, program=alone) as pid1:
+        pid1.wait_line("listens on port 8000 by itself")
+        pid1.wait_line("slot 0: worker .* is ready")
+        assert pid1.stop() == 0
 
 
 def test_port_0_is_left_to_the_system(start):

@@ -47,6 +47,21 @@ TEST_CASE("nothing is added where no port is to be shared out") {
   }
 }
 
+TEST_CASE(
+    "an inspector at a port of the system's choice is known of where it is opened at the start") {
+  const auto found = [](const Words& argv, std::string_view node_options = "") {
+    const auto inspector = find_inspector(argv, node_options);
+    return inspector ? inspector_port(*inspector, 3) : -1;
+  };
+  CHECK(found({"node", "--inspect=0", "a.js"}) == Inspector::kFreePort);
+  CHECK(found({"node", "--inspect-port=0", "a.js"}, "--inspect-brk") == Inspector::kFreePort);
+  CHECK(found({"node", "--inspect=127.0.0.1:0", "--inspect-port=0", "a.js"}) ==
+        Inspector::kFreePort);
+  CHECK(found({"node", "--inspect-port=0", "a.js"}) == -1);
+  CHECK(found({"node", "--inspect=0", "--inspect-port=9300", "a.js"}) == 9303);
+  CHECK(found({"node", "--inspect=80", "a.js"}) == -1);
+}
+
 TEST_CASE("ports go round before they leave their range") {
   CHECK(of_worker({"node", "--inspect=65535", "a.js"}, 1)[2] == "--inspect-port=1024");
   CHECK(of_worker({"node", "--inspect=65530", "a.js"}, 5)[2] == "--inspect-port=65535");
