@@ -74,7 +74,9 @@ class LogOutlet {
   // What a pipe is widened to when it is full for the first time. With the usual 64 KiB our blocks
   // and the reader wait for each other: up to twice as slow (tests/bench/logs.py). More gains little,
   // and would count against the limit that the pipes of all containers of a user share
-  // (fs.pipe-user-pages-soft, 64 MiB).
+  // (fs.pipe-user-pages-soft, 64 MiB; who is over it gets pipes of two pages). For that reason the
+  // workers' pipes, which are many, stay as they are: widened, too, they would gain writers that
+  // pour a tenth.
   static constexpr std::size_t kPipeRoom = 256 * 1024;
   static constexpr std::size_t kMostOwn = 64 * 1024;     // of our own lines, behind a held block
   static constexpr std::size_t kMostHeld = 1024 * 1024;  // with WhenFull::drop
