@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "app/ctl.h"
-#include "app/evaluating_files.h"
-#include "app/options.h"
+#include "app/ctl/ctl.h"
+#include "app/invocation/evaluating_files.h"
+#include "app/invocation/options.h"
 #include "app/start.h"
 #include "sys/fd.h"
 #include "sys/signals.h"

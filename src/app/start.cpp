@@ -4,11 +4,11 @@
 
 #include <cstdio>
 
-#include "app/container_files.h"
-#include "app/explain.h"
-#include "app/prepare.h"
-#include "app/runtime.h"
-#include "app/start_single.h"
+#include "app/cluster/prepare.h"
+#include "app/cluster/runtime.h"
+#include "app/invocation/container_files.h"
+#include "app/single/start_single.h"
+#include "core/sizing/explain.h"
 #include "sys/descriptor_limit.h"
 #include "sys/reap.h"
 

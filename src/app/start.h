@@ -1,6 +1,6 @@
 #pragma once
 
-#include "app/options.h"
+#include "app/invocation/options.h"
 
 namespace ni::app {
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/cgroup_path.h"
+#include "core/container/cgroup_path.h"
 #include "fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

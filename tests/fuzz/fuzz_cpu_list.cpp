@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/limits.h"
+#include "core/container/limits.h"
 #include "fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

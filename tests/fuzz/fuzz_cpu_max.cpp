@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/limits.h"
-#include "core/plan.h"
+#include "core/container/limits.h"
+#include "core/sizing/plan.h"
 #include "fuzz/require.h"
 
 namespace {

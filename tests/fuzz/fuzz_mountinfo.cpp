@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/mountinfo.h"
+#include "core/container/mountinfo.h"
 #include "fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

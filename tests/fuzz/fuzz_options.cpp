@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "app/options.h"
+#include "app/invocation/options.h"
 #include "base/text.h"
 #include "fuzz/require.h"
 

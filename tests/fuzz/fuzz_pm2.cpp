@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/pm2.h"
-#include "core/settings_file.h"
+#include "core/pm2/pm2.h"
+#include "core/settings/settings_file.h"
 #include "fuzz/require.h"
 
 using namespace ni;

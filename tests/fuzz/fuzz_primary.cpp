@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/overloaded.h"
-#include "core/primary.h"
+#include "core/primary/primary.h"
 #include "fuzz/require.h"
 
 namespace {

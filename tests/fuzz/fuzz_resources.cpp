@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "base/text.h"
-#include "core/plan.h"
-#include "core/resources.h"
+#include "core/container/resources.h"
+#include "core/sizing/plan.h"
 #include "fuzz/require.h"
 #include "support/map_files.h"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/settings_file.h"
+#include "core/settings/settings_file.h"
 #include "fuzz/require.h"
 
 using namespace ni;

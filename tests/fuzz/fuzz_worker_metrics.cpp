@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/text.h"
-#include "core/worker_metrics.h"
+#include "core/report/worker_metrics.h"
 #include "fuzz/require.h"
 #include "wire/prom_client.h"
 

@@ -1,8 +1,8 @@
 """Who may include whom: usage includes.py TOP.
 
 base <- wire <- core are pure: C++ headers that neither ask the world nor write to it, fmt, and in wire the
-parsers of formats. base <- sys; base, sys, wire <- loop; everything <- app. A header of ours is named from
-src/ and must exist.
+parsers of formats. base <- sys; base, sys, wire <- loop; everything <- app. The rooms inside core and app, and
+what each may use, stand in src/CMakeLists.txt. A header of ours is named from src/ and must exist.
 """
 
 import re
@@ -71,22 +71,28 @@ PROVIDERS = {
     r"std::exchange\(": "utility",
 }
 
+# nodeinit_room(core/sizing core/command core/container)
+ROOM = re.compile(r"^nodeinit_room\(([\w/]+)((?: [\w/]+)*)\)", re.MULTILINE)
+
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 OTHER_WAY = re.compile(r"^[ \t]*#[ \t]*(include_next|import|include[ \t]+[^<\" \t])|^\s*import\s+[<\"\w]", re.MULTILINE)
 
 
 def check(top) -> list:
     problems = []
+    rooms = _rooms(Path(top))
     for file in tree.sources(top, folders=("src",), suffixes=(".h", ".cpp", ".hpp", ".inc", ".cc", ".c")):
         text = (Path(top) / file).read_text()
         layer = file.parts[1] if len(file.parts) > 2 else "app"  # main.cpp
         if layer not in LAYERS:
             problems.append(f"{file}: {layer}/ is not a layer")
             continue
+        room = _room_of(file, rooms)
         for odd in OTHER_WAY.finditer(text):
             problems.append(f"{_at(file, text, odd)}: written so that it cannot be checked")
         for found in INCLUDE.finditer(text):
             why = _wrong(Path(top), file, layer, found[1] == '"', found[2])
+            why = why or found[1] == '"' and _through_a_wall(room, _room_of(Path("src") / found[2], rooms), rooms)
             if why:
                 problems.append(f"{_at(file, text, found)}: {found[2]}: {why}")
         had = _reachable(Path(top), file)
@@ -97,6 +103,29 @@ def check(top) -> list:
             if (found := re.search(use, code)) and header not in had
         ]
     return problems
+
+
+def _rooms(top) -> dict:
+    """Each room, and all that it may use: what the linker gives it."""
+    build = top / "src/CMakeLists.txt"
+    direct = {room: uses.split() for room, uses in ROOM.findall(build.read_text() if build.is_file() else "")}
+
+    def closure(room):
+        return {room}.union(*(closure(used) for used in direct[room]))
+
+    return {room: closure(room) for room in direct}
+
+
+def _room_of(file, rooms):
+    """The deepest room that the file, named from the top, lies in; None: in none."""
+    folders = [parent.relative_to("src").as_posix() for parent in file.parents if parent.parts[:1] == ("src",)]
+    return next((folder for folder in folders if folder in rooms), None)
+
+
+def _through_a_wall(room, used, rooms):
+    if room is None or used is None or used in rooms[room]:
+        return None
+    return f"{room} may not use {used} (src/CMakeLists.txt)"
 
 
 def _reachable(top, file) -> set:

@@ -1,4 +1,4 @@
-"""What the pure layers call: usage purity.py NM libnodeinit_base.a libnodeinit_wire.a libnodeinit_core.a
+"""What the pure layers call: usage purity.py NM libnodeinit_base.a libnodeinit_wire.a libnodeinit_core_….a
 
 Reads the undefined symbols of the archives and fails on every one that is not known to compute only. The pure
 layers thereby give the same output for the same input for ever, and their tests need no world.

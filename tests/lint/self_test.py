@@ -43,6 +43,17 @@ class Lints(unittest.TestCase):
         self.write("src/app/run.cpp", '#include "core/plan.h"\n#include "loop/channel.h"\n')
         self.assertEqual(includes.check(self.top), [])
 
+    def test_a_room_may_include_only_what_it_is_linked_to(self):
+        self.write("src/CMakeLists.txt", "nodeinit_room(base)\nnodeinit_room(core/plan base)\n"
+                   "nodeinit_room(core/slot base)\nnodeinit_room(core/report core/plan)\n")  # fmt: skip
+        for name in ("base/text.h", "core/plan/plan.h", "core/slot/slot.h"):
+            self.write(f"src/{name}", "")
+        self.write("src/core/report/status.h", '#include "core/plan/plan.h"\n#include "base/text.h"\n')
+        self.assertEqual(includes.check(self.top), [])
+        self.write("src/core/report/status.h", '#include "core/slot/slot.h"\n')
+        self.write("src/core/plan/plan.h", '#include "core/report/status.h"\n')
+        self.assertEqual(len(includes.check(self.top)), 2)
+
     def test_an_include_that_hides_is_found(self):
         self.write("src/core/worker.cpp", "#define H <uv.h>\n#include H\n")
         self.assertEqual(len(includes.check(self.top)), 1)

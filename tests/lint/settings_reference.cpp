@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/settings.h"
+#include "core/settings/settings.h"
 
 using namespace ni;
 

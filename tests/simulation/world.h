@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/supervisor.h"
+#include "core/supervision/supervisor.h"
 
 namespace ni::simulation {
 

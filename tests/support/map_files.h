@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/file_reader.h"
+#include "base/file_reader.h"
 
 namespace ni::test {
 

@@ -1,0 +1,84 @@
+#pragma once
+
+// PID 1's side of `nodeinit ctl`: requests from the control socket become events for the
+// supervisor, and reports for whoever asked. Allowed in are root and our own user, and only
+// processes that our PID namespace shows: with host networking the abstract name is visible to
+// others.
+
+#include <uv.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/environment.h"
+#include "core/report/status.h"
+#include "core/supervision/event.h"
+#include "loop/local_server.h"
+#include "wire/control_protocol.h"
+
+namespace ni::app {
+
+// Where PID 1 listens, as the setting `control` says: "auto" is "@nodeinit/" and the number of the
+// PID namespace (without /proc: "@nodeinit/0"; then host networking allows for one nodeinit only).
+// Who is not PID 1 shares that namespace with other containers, which may have a nodeinit of their
+// own (a pod with shareProcessNamespace): the number of the mount namespace is added.
+std::string control_address(const std::string& setting, bool is_pid_1);
+
+// Where `nodeinit ctl` looks, best first: a nodeinit of this container, then the namespace's PID 1.
+std::vector<std::string> control_addresses(const std::string& setting);
+
+class Control {
+ public:
+  // What the runtime lends.
+  struct Hooks {
+    std::function<StatusReport()> status;
+    std::function<void(Event)> post;
+    // Begins a rolling reload; the end is told by rollout_ended(). Error: refused.
+    std::function<Result<void>()> reload;
+    std::function<void(Pid, Signal)> send_signal;
+    std::function<bool(bool live)> is_healthy;
+  };
+
+  // Error: nobody can listen at this address; the container runs without.
+  static Result<std::unique_ptr<Control>> open(uv_loop_t* loop, const std::string& address,
+                                               Hooks hooks);
+  ~Control();
+  Control(const Control&) = delete;
+  Control& operator=(const Control&) = delete;
+
+  // One life event, for those who follow.
+  void tell(std::string_view level, std::string_view event, std::string_view message);
+  void rollout_ended(ProgramId program, bool succeeded, std::string_view reason);
+
+  const loop::LocalServer& server() const { return *server_; }
+
+ private:
+  using ClientId = loop::LocalServer::ClientId;
+  struct Waiting {
+    std::set<std::uint32_t> programs;  // whose rollout has not ended
+    std::string failure;
+  };
+
+  Control(std::string address, Hooks hooks)
+      : address_(std::move(address)), hooks_(std::move(hooks)) {}
+  void answer(ClientId client, std::string_view line);
+  void dispatch(ClientId client, const wire::ControlRequest& request);
+  void reload(ClientId client);
+  void signal(ClientId client, const wire::ControlRequest& request, const StatusReport& report,
+              ProgramId program);
+  void done(ClientId client, std::string message);
+  void refuse(ClientId client, std::string message);
+
+  std::string address_;
+  Hooks hooks_;
+  std::unique_ptr<loop::LocalServer> server_;
+  std::set<ClientId> followers_;
+  std::map<ClientId, Waiting> waiting_;  // for the end of a reload
+};
+
+}  // namespace ni::app

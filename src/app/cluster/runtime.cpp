@@ -1,0 +1,319 @@
+#include "app/cluster/runtime.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/cluster/inherited_descriptors.h"
+#include "app/invocation/config_files.h"
+#include "app/logs/log_setup.h"
+#include "base/text.h"
+#include "core/command/launch.h"
+#include "core/container/usage.h"
+#include "core/settings/setting_values.h"
+#include "core/sizing/explain.h"
+#include "core/sizing/sizing.h"
+#include "sys/clock.h"
+#include "sys/reap.h"
+#include "sys/signals.h"
+
+namespace ni::app {
+namespace {
+
+// At the very end, when no worker is left, the reader of our output gets so long for the last of
+// it.
+constexpr Duration kLastOutputTime = 2s;
+// So many at once, then the rest of the world has its turn: neither a flood of signals nor one of
+// orphans keeps us from our workers, or makes us grow.
+constexpr int kSignalsAtOnce = 256;
+constexpr int kReapedAtOnce = 256;
+constexpr int kReapsInATurn = 8;
+
+std::vector<ProgramPlan> program_plans(const Config& config, const std::vector<Plan>& plans,
+                                       const std::vector<Launcher>& launchers) {
+  std::vector<ProgramPlan> result;
+  for (std::size_t i = 0; i < config.programs.size(); ++i) {
+    result.push_back(ProgramPlan{.config = config.programs[i],
+                                 .workers = plans[i].workers,
+                                 .signal_group = launchers[i].signals_group()});
+  }
+  return result;
+}
+
+DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Plan>& plans,
+                                      const Environment& environment,
+                                      const sys::StartingDirectory& directory, Log& log,
+                                      MetricsRounds& rounds) {
+  DataPlaneSettings settings;
+  settings.inherited = listen_descriptors(environment);
+  settings.directory = &directory;
+  for (std::size_t i = 0; i < config.programs.size(); ++i) {
+    settings.programs.push_back(
+        {.balance = balance_for(config.programs[i].command.front(), config.programs[i].balance),
+         .slots = plans[i].workers});
+  }
+  settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
+  settings.metrics_answered = [&rounds](Incarnation worker, std::string_view line) {
+    rounds.answered(worker, line);
+  };
+  settings.connections_counted = [&rounds](Incarnation worker) { rounds.counted(worker); };
+  return settings;
+}
+
+}  // namespace
+
+Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Prepared prepared,
+                 Log& log)
+    : loop_(loop),
+      invocation_(std::move(invocation)),
+      config_(std::move(prepared.config)),
+      resources_(std::move(resources)),
+      plans_(std::move(prepared.plans)),
+      launchers_(std::move(prepared.launchers)),
+      log_(log),
+      pump_(loop, log_settings(config_, plans_),
+            [&log](wire::LogStream stream, int error) { tell_trouble(log, stream, error); }),
+      supervisor_({.grace = config_.grace,
+                   .stop_delay = config_.stop_delay,
+                   .pre_start = !config_.pre_start.empty(),
+                   .post_stop = !config_.post_stop.empty()},
+                  program_plans(config_, plans_, launchers_),
+                  Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
+      data_plane_(loop,
+                  data_plane_settings(config_, plans_, invocation_.environment, directory_, log,
+                                      metrics_rounds_),
+                  [this](Event event) { hear(std::move(event)); }),
+      listen_probe_(
+          {.post = [this](Event event) { post(std::move(event)); },
+           .warn = [this](const Worker& worker,
+                          const std::string& message) { warn_of(worker, message); },
+           .inspector_port =
+               [this](const Worker& worker) {
+                 return launcher_of(worker.program).inspector_port(worker.inspector.value_or(0));
+               }}),
+      oom_counter_(oom_counter_path(resources_)),
+      oom_ledger_(oom_kills()) {}
+
+Runtime::~Runtime() {
+  log_.send_to({});
+}
+
+Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
+  descriptor_limit_ = of_workers;
+  NI_TRY(signal_fd_, sys::open_signal_fd());
+  signals_ = std::make_unique<loop::Poll>(loop_, signal_fd_.get(),
+                                          [this](int /*events*/) { read_signals(); });
+  if (!signals_->valid()) {
+    return Error{.operation = "watch",
+                 .subject = "signals",
+                 .code = 0,
+                 .reason = "libuv refused the descriptor"};
+  }
+  signals_->watch(UV_READABLE);
+  log_.send_to([this](std::string_view line) { return pump_.write_own(line); });
+  hooks_ = std::make_unique<loop::TurnHooks>(loop_, [this] { turn(); });
+  for (const Plan& plan : plans_) {
+    log_.info("limits", limits_line(resources_, plan));
+    for (const std::string& warning : plan.warnings) {
+      log_.warn("limits", warning);
+    }
+  }
+  leave_surroundings();
+  set_guards();
+  open_control();
+  if (config_.resize != FollowResize::off) {
+    const ResizePolicy policy{.follow_larger_memory = config_.resize == FollowResize::reload};
+    limits_.emplace(loop_, resources_, plans_, policy,
+                    [this](const Resources& now) { return plan_for(now); });
+  }
+  started_at_ = sys::now();
+  if (auto opened = open_http(); !opened) {
+    return std::move(opened).error();  // asked for, and a probe would wait for it in vain
+  }
+  supervisor_.start(started_at_, actions_);
+  for (const Action& action : std::exchange(actions_, {})) {
+    perform(action);
+  }
+  while (!exit_code_) {
+    uv_run(loop_, UV_RUN_ONCE);
+    ++wake_ups_;
+  }
+  control_.reset();
+  http_.reset();
+  limits_.reset();
+  signals_.reset();
+  hooks_.reset();
+  pump_.finish(kLastOutputTime);
+  terminal_.take_back();
+  return *exit_code_;
+}
+
+// ---- the turn
+
+void Runtime::turn() {
+  was_ready_ = was_ready_ || supervisor_.is_ready();
+  follow_limits();
+  listen_probe_.look(supervisor_, sys::now());
+  examine_hangs();
+  guard_memory();
+  if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
+    (void)reload(*asked_by);  // has told in the log what is wrong
+  }
+  int reaps = 0;
+  while (!exit_code_) {
+    if (events_.empty()) {
+      const auto deadline = supervisor_.next_deadline();
+      if (deadline && *deadline <= sys::now()) {
+        events_.emplace_back(event::DeadlineReached{});
+      } else if (children_may_have_ended_ && reaps++ < kReapsInATurn) {
+        children_may_have_ended_ = false;
+        reap();
+        continue;
+      } else {
+        break;
+      }
+    }
+    const Event event = std::move(events_.front());
+    events_.pop_front();
+    actions_.clear();
+    supervisor_.on(event, sys::now(), actions_);
+    for (const Action& action : actions_) {
+      perform(action);
+    }
+  }
+  stop_asked_this_turn_ = false;
+  answer_metrics();
+  watch_terminal();
+  arm_timer();
+}
+
+void Runtime::arm_timer() {
+  auto deadline = supervisor_.next_deadline();
+  for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
+                           listen_probe_.next_deadline(supervisor_), metrics_rounds_.deadline()}) {
+    if (other) {
+      deadline = deadline ? std::min(*deadline, *other) : *other;
+    }
+  }
+  if (children_may_have_ended_) {
+    deadline = sys::now();  // not all were reaped in this turn
+  }
+  hooks_->wake_at(exit_code_ ? std::nullopt : deadline, sys::now());
+}
+
+void Runtime::read_signals() {
+  for (int count = 0; count < kSignalsAtOnce; ++count) {
+    const auto received = sys::read_signal(signal_fd_.get());
+    if (!received) {
+      return;
+    }
+    if (received->signal == signals::child) {
+      children_may_have_ended_ = true;
+    } else if (!received->is_about_us()) {
+      act_on(*received);
+    }
+  }
+}
+
+void Runtime::act_on(const sys::ReceivedSignal& received) {
+  using Does = SignalDecision::Does;
+  const ArrivedSignal arrived{.signal = received.signal, .from_kernel = received.from_kernel()};
+  const SignalDecision decision = decide(arrived, config_.signals, Mode::cluster);
+  switch (decision.does) {
+    case Does::nothing:
+      break;
+    case Does::to_workers:
+    case Does::to_groups:
+    case Does::to_first_slot:
+      post(event::ForwardSignal{.signal = decision.signal.value_or(arrived.signal),
+                                .value = received.value,
+                                .whole_group = decision.does == Does::to_groups,
+                                .first_slot_only = decision.does == Does::to_first_slot});
+      break;
+    case Does::stop:
+      if (arrived.from_kernel &&
+          terminal_.lone_holder()) {  // the terminal is gone: as in single mode
+        (void)sys::send_signal_to_group(*terminal_.lone_holder(), arrived.signal);
+        break;
+      }
+      // Several that came together are one wish: only one in a later turn means "quickly".
+      if (!std::exchange(stop_asked_this_turn_, true)) {
+        post(event::StopAsked{.quick = false, .why = to_string(arrived.signal)});
+      }
+      break;
+    case Does::quick_stop:
+      post(event::StopAsked{.quick = true, .why = to_string(arrived.signal)});
+      break;
+    case Does::reload:
+      reload_asked_by_ = to_string(arrived.signal);  // several that came together are one wish
+      break;
+    case Does::more:
+    case Does::fewer:
+      post(event::ScaleBy{.program = ProgramId{}, .workers = decision.does == Does::more ? 1 : -1});
+      break;
+  }
+}
+
+void Runtime::reap() {
+  for (int count = 0; count < kReapedAtOnce; ++count) {
+    const sys::Reaped reaped = sys::reap();
+    if (!reaped.ended) {
+      if (!reaped.anyone_left) {
+        post(event::NobodyLeft{});
+      }
+      return;
+    }
+    before_end_of(*reaped.ended);
+    std::string last_words = take_last_words(*reaped.ended);
+    const bool out_of_memory = judge_memory(*reaped.ended, last_words);
+    post(event::Exited{.pid = reaped.ended->pid,
+                       .status = reaped.ended->status,
+                       .out_of_memory = out_of_memory,
+                       .last_words = std::move(last_words)});
+  }
+  children_may_have_ended_ = true;
+}
+
+void Runtime::warn_of(const Worker& worker, const std::string& message) {
+  report({.level = LogLevel::warn,
+          .event = "worker_listens",
+          .message = fmt::format("slot {}: worker {} {}", worker.slot.value,
+                                 worker.pid ? worker.pid->value() : 0, message),
+          .program = worker.program,
+          .slot = worker.slot,
+          .pid = worker.pid});
+}
+
+void Runtime::report(const action::Report& report) {
+  if (http_) {
+    remember(report);
+  }
+  if (report.level <= LogLevel::warn) {
+    termination_.trouble(report.message);
+  }
+  if (control_) {
+    control_->tell(show_value(report.level), report.event, report.message);
+  }
+  const std::string program = report.program ? config_.programs[report.program->value].name : "";
+  const auto write = [&](Log::Fields fields) {
+    switch (report.level) {
+      case LogLevel::error:
+        return log_.error(report.event, report.message, fields);
+      case LogLevel::warn:
+        return log_.warn(report.event, report.message, fields);
+      case LogLevel::info:
+        return log_.info(report.event, report.message, fields);
+      case LogLevel::debug:
+        return log_.debug(report.event, report.message, fields);
+    }
+  };
+  if (report.slot && report.pid) {
+    write({{"program", program}, {"slot", report.slot->value}, {"pid", report.pid->value()}});
+  } else if (report.slot) {
+    write({{"program", program}, {"slot", report.slot->value}});
+  } else {
+    write({});
+  }
+}
+
+}  // namespace ni::app

@@ -1,0 +1,183 @@
+#pragma once
+
+// Cluster mode at work: the one loop that carries events in and actions out.
+//
+//   wake: signals, channels, timers → post(event) …
+//   turn: while there is an event: supervisor.on(event, now, actions) → perform(actions) in order
+//         only then wait for the dead: a pid stays ours until what was known of it was acted upon
+//         → the one timer is set to supervisor.next_deadline() → sleep
+//
+// libuv callbacks only queue events; a turn is taken before libuv sleeps and after it woke
+// (uv_prepare, uv_check), so none is left over night.
+
+#include <uv.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "app/cluster/control.h"
+#include "app/cluster/hang_examiner.h"
+#include "app/cluster/launcher.h"
+#include "app/cluster/limit_follower.h"
+#include "app/cluster/prepare.h"
+#include "app/cluster/terminal_lease.h"
+#include "app/connections/data_plane.h"
+#include "app/connections/listen_probe.h"
+#include "app/invocation/options.h"
+#include "app/logs/log.h"
+#include "core/container/resources.h"
+#include "core/deaths/memory_guard.h"
+#include "core/deaths/oom.h"
+#include "core/deaths/termination_text.h"
+#include "core/report/metrics.h"
+#include "core/report/metrics_rounds.h"
+#include "core/report/status.h"
+#include "core/supervision/signal_policy.h"
+#include "core/supervision/supervisor.h"
+#include "loop/http_server.h"
+#include "loop/log_pump.h"
+#include "loop/poll.h"
+#include "loop/turn_hooks.h"
+#include "sys/descriptor_limit.h"
+#include "sys/reap.h"
+#include "sys/signals.h"
+#include "sys/starting_directory.h"
+
+namespace ni::app {
+
+class Runtime final : public Host {
+ public:
+  // A reload judges `invocation` again.
+  Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Prepared prepared, Log& log);
+  ~Runtime() override;
+
+  // Until the container ends; its exit code. Workers get the limit given. Error: the loop could not
+  // be set up.
+  Result<int> run(sys::DescriptorLimit of_workers);
+
+  void post(Event event) { events_.push_back(std::move(event)); }
+  void perform(const Action& action) override;
+
+  // Reads the configuration again and starts a rolling reload; a configuration that is wrong leaves
+  // all as it is and is the Error.
+  Result<void> reload(std::string_view asked_by);
+
+  // runtime_status.cpp
+  StatusReport status() const;
+
+  const Supervisor& supervisor() const { return supervisor_; }
+
+ private:
+  void turn();
+  void read_signals();
+  void act_on(const sys::ReceivedSignal& received);
+  void reap();
+  // runtime_surroundings.cpp
+  void leave_surroundings();
+  Result<Prepared> prepare_again(const Invocation& invocation, const Resources& resources) const;
+  WorkerPlace place_of(const action::Spawn& wanted) const;
+  void watch_terminal();
+  void before_end_of(const sys::Ended& ended);
+  void arm_timer();
+  // runtime_reload.cpp
+  Result<void> read_again();
+  // runtime_guards.cpp
+  void hear(Event event);  // from the data plane
+  void examine_hangs();
+  bool container_is_stopped() const;
+  void guard_memory();
+  std::optional<Instant> guards_deadline() const;
+  void set_guards();  // as the configuration has it
+  // runtime_limits.cpp
+  void follow_limits();
+  Result<Prepared> plan_for(const Resources& now);
+  // Whether the kernel's OOM killer ended it; says so when memory is why a worker died.
+  bool judge_memory(const sys::Ended& ended, const std::string& last_words);
+  // The kernel's counter; nullopt: it cannot be read.
+  std::optional<std::uint64_t> oom_kills() const;
+  // runtime_words.cpp
+  std::string take_last_words(const sys::Ended& ended);
+  void name_left_over();
+  void spawn(const action::Spawn& spawn);
+  void run_hook(const action::RunHook& wanted);
+  void report(const action::Report& report);
+  void warn_of(const Worker& worker, const std::string& message);
+  void open_control();
+  // runtime_http.cpp
+  Result<void> open_http();
+  void answer(const wire::HttpRequest& request, const loop::HttpServer::Reply& reply);
+  wire::HttpResponse answer_at_once(const wire::HttpRequest& request);
+  // The workers are asked for theirs first.
+  void ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Reply reply);
+  void answer_metrics();
+  std::string metrics(wire::MetricsFormat format, const WorkerMetrics& of_workers);
+  std::map<Incarnation, WorkerUsage> worker_usage();
+  void remember(const action::Report& report);
+  wire::Json recent_events() const;
+  OwnFigures own_figures() const;
+  LogFigures log_figures() const;
+  ContainerFigures container_figures() const;
+  Launcher& launcher_of(ProgramId program) { return launchers_[program.value]; }
+
+  uv_loop_t* loop_;
+  Invocation invocation_;  // as judged last
+  Config config_;
+  Resources resources_;
+  std::vector<Plan> plans_;
+  std::vector<Launcher> launchers_;
+  Log& log_;
+  loop::LogPump pump_;
+  bool one_has_failed_ = false;  // a worker or hook, by an end that nobody asked for
+  Supervisor supervisor_;
+  sys::StartingDirectory directory_;
+  TerminalLease terminal_;
+  sys::DescriptorLimit descriptor_limit_;  // of workers
+  MetricsRounds metrics_rounds_;
+  DataPlane data_plane_;
+  std::deque<Event> events_;
+  Actions actions_;  // reused from turn to turn
+  sys::UniqueFd signal_fd_;
+  std::unique_ptr<loop::Poll> signals_;
+  std::unique_ptr<loop::TurnHooks> hooks_;
+  std::unique_ptr<Control> control_;        // null: off, or nobody can listen there
+  std::unique_ptr<loop::HttpServer> http_;  // null: off
+  struct MetricsReader {
+    wire::MetricsFormat format;
+    loop::HttpServer::Reply reply;
+  };
+  std::vector<MetricsReader> metrics_readers_;  // of the round under way
+  std::vector<ProgramFigures> rollouts_;        // by ProgramId; grows with the first that ends
+  std::map<Incarnation, Bytes> proportional_;
+  Incarnation last_measured_;
+  Incarnation hook_;  // the last hook that was started
+  TerminationNotes termination_;
+  struct RecentEvent {
+    Duration at;  // since the start
+    LogLevel level;
+    std::string_view event;
+    std::string message;
+  };
+  static constexpr std::size_t kMostRecent = 100;
+  std::deque<RecentEvent> recent_;  // for the page; empty without NODEINIT_HTTP
+  std::uint64_t wake_ups_ = 0;
+  bool was_ready_ = false;
+  Instant started_at_;
+  std::optional<LimitFollower> limits_;  // unless NODEINIT_RESIZE=off
+  ListenProbe listen_probe_;
+  HangExaminer hangs_;
+  MemoryGuard memory_guard_;
+  std::vector<std::optional<Bytes>> memory_allowed_;  // by ProgramId
+  std::optional<Instant> next_memory_look_;
+  std::string oom_counter_;
+  OomLedger oom_ledger_;
+  bool children_may_have_ended_ = true;
+  bool stop_asked_this_turn_ = false;
+  std::optional<std::string> reload_asked_by_;
+  std::optional<int> exit_code_;
+};
+
+}  // namespace ni::app

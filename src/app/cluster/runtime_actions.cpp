@@ -1,0 +1,171 @@
+// What the supervisor wants done, is done here.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/cluster/runtime.h"
+#include "app/logs/termination_log.h"
+#include "base/overloaded.h"
+#include "sys/reap.h"
+#include "sys/signals.h"
+
+namespace ni::app {
+
+void Runtime::perform(const Action& action) {
+  std::visit(
+      Overloaded{
+          [this](const action::Spawn& wanted) { spawn(wanted); },
+          [this](const action::RunHook& wanted) { run_hook(wanted); },
+          [this](const action::Promote& wanted) {
+            data_plane_.promote(wanted.worker, wanted.slot);
+          },
+          [this](const action::Disconnect& wanted) {
+            // An answer that comes too late, to a closed channel, would be an error in the worker.
+            metrics_rounds_.gone(wanted.worker);
+            data_plane_.disconnect(wanted.worker);
+          },
+          [](const action::SendSignal& wanted) {
+            // ESRCH: it has just ended and will be reaped.
+            (void)(wanted.whole_group
+                       ? sys::send_signal_to_group(wanted.pid, wanted.signal, wanted.value)
+                       : sys::send_signal(wanted.pid, wanted.signal, wanted.value));
+          },
+          [this](const action::Forget& wanted) {
+            data_plane_.forget(wanted.worker);
+            metrics_rounds_.gone(wanted.worker);
+            hangs_.forget(wanted.worker);
+            // What it left behind in its group. ESRCH: nothing, as usual.
+            (void)sys::send_signal_to_group(wanted.pid, signals::term);
+          },
+          [this](const action::Serve& wanted) {
+            data_plane_.set_serving(wanted.program, wanted.workers);
+          },
+          [this](const action::SetSlots& wanted) {
+            data_plane_.set_slots(wanted.program, wanted.slots);
+          },
+          [this](const action::StopAccepting&) { data_plane_.stop_accepting(); },
+          [this](const action::CloseListeners&) { data_plane_.close_listeners(); },
+          [this](const action::SignalRemaining& wanted) {
+            if (wanted.signal == signals::kill) {
+              name_left_over();
+            }
+            sys::signal_everyone_left(wanted.signal, std::nullopt);
+            children_may_have_ended_ = true;
+          },
+          [this](const action::RolloutEnded& ended) {
+            rollouts_.resize(std::max<std::size_t>(rollouts_.size(), ended.program.value + 1));
+            ProgramFigures& figures = rollouts_[ended.program.value];
+            ++(ended.succeeded ? figures.rollouts_succeeded : figures.rollouts_failed);
+            if (control_) {
+              control_->rollout_ended(ended.program, ended.succeeded, ended.reason);
+            }
+          },
+          [this](const action::Report& wanted) { report(wanted); },
+          [this](const action::Finish& wanted) {
+            exit_code_ = wanted.exit_code;
+            const auto noted = write_termination_log(
+                config_.termination_log, termination_.text(wanted.exit_code, wanted.reason));
+            if (!noted) {
+              log_.warn("termination_log", to_string(noted.error()));
+            }
+            log_.info("finished",
+                      fmt::format("ending with exit code {}: {}", wanted.exit_code, wanted.reason),
+                      {{"exit_code", wanted.exit_code}});
+          },
+      },
+      action);
+}
+
+// Workers are gone; what they left behind did not end on SIGTERM.
+void Runtime::name_left_over() {
+  constexpr std::size_t kMostNamed = 8;
+  std::string names;
+  for (const sys::LeftOver& each : sys::everyone_left(kMostNamed)) {
+    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", each.pid.value(), each.name);
+  }
+  if (!names.empty()) {
+    log_.warn("left_over_killed",
+              fmt::format("left behind by workers and not ended in time: SIGKILL to {}", names));
+  }
+}
+
+void Runtime::spawn(const action::Spawn& wanted) {
+  auto channel = data_plane_.open_channel(
+      wanted.worker, {.program = wanted.program, .slot = wanted.slot, .parked = wanted.parked});
+  if (!channel) {
+    post(event::SpawnFailed{.worker = wanted.worker,
+                            .exit_code = 126,
+                            .reason = to_string(channel.error()),
+                            .lacked = true});
+    return;
+  }
+  const auto there = directory_.visit();
+  if (!there) {
+    data_plane_.forget(wanted.worker);
+    post(event::SpawnFailed{
+        .worker = wanted.worker, .exit_code = 126, .reason = to_string(there.error())});
+    return;
+  }
+  auto ends = pump_.open(wanted.worker, config_.programs[wanted.program.value].name, wanted.slot,
+                         one_has_failed_);
+  if (!ends) {
+    log_.warn("log_pipe_failed", to_string(ends.error()) + ", its output passes as it is");
+    ends = loop::LogPump::Ends{};
+  }
+  const sys::SpawnResult result =
+      launcher_of(wanted.program)
+          .start(wanted, channel->get(), {.out = ends->out.get(), .err = ends->err.get()},
+                 place_of(wanted));
+  ends = loop::LogPump::Ends{};  // ours go, so that the worker's are the last
+  if (const auto* failure = std::get_if<sys::SpawnFailure>(&result)) {
+    children_may_have_ended_ =
+        true;  // what did not get to its program is to be reaped all the same
+    data_plane_.forget(wanted.worker);
+    pump_.closed(wanted.worker);
+    post(event::SpawnFailed{.worker = wanted.worker,
+                            .exit_code = failure->exit_code,
+                            .reason = failure->message,
+                            .lacked = failure->lacked});
+    return;
+  }
+  if (wanted.alone) {
+    terminal_.taken_by(std::get<Pid>(result));
+  }
+  pump_.set_pid(wanted.worker, std::get<Pid>(result));
+  post(event::Spawned{.worker = wanted.worker, .pid = std::get<Pid>(result)});
+  if (!launcher_of(wanted.program).is_node()) {
+    // Nobody will say `online` over the channel: that it runs is all that can be known.
+    post(event::Online{wanted.worker});
+  }
+}
+
+void Runtime::run_hook(const action::RunHook& wanted) {
+  const bool before = wanted.hook == Hook::pre_start;
+  const auto there = directory_.visit();  // gone: the hook fails in /, by itself
+  auto ends =
+      pump_.open(wanted.process, before ? "pre_start" : "post_stop", SlotId{}, one_has_failed_);
+  if (!ends) {
+    ends = loop::LogPump::Ends{};  // its output passes as it is
+  }
+  const auto started =
+      start_hook(before ? config_.pre_start : config_.post_stop, config_.top_level,
+                 invocation_.environment, {.out = ends->out.get(), .err = ends->err.get()},
+                 {.in = terminal_.other_input(), .descriptor_limit = descriptor_limit_});
+  ends = loop::LogPump::Ends{};
+  if (const auto* pid = started ? std::get_if<Pid>(&*started) : nullptr) {
+    pump_.set_pid(wanted.process, *pid);
+    hook_ = wanted.process;
+    post(event::Spawned{.worker = wanted.process, .pid = *pid});
+    return;
+  }
+  children_may_have_ended_ = true;
+  pump_.closed(wanted.process);
+  const auto* failure = started ? std::get_if<sys::SpawnFailure>(&*started) : nullptr;
+  post(event::SpawnFailed{
+      .worker = wanted.process,
+      .exit_code = failure != nullptr ? failure->exit_code : kExitConfiguration,
+      .reason = failure != nullptr ? failure->message : to_string(started.error())});
+}
+
+}  // namespace ni::app

@@ -1,0 +1,233 @@
+// What the runtime answers over HTTP (NODEINIT_HTTP): probes, status, recent events, metrics and
+// the page.
+
+#include <unistd.h>
+
+#include "app/cluster/runtime.h"
+#include "app/invocation/container_files.h"
+#include "base/assert.h"
+#include "core/report/status_page.h"
+#include "core/settings/setting_values.h"
+#include "sys/clock.h"
+#include "sys/proc_sample.h"
+#include "wire/prom_client.h"
+
+namespace ni::app {
+namespace {
+
+// smaps_rollup costs milliseconds for a large worker: so much time an answer may take for it, the
+// rest is from before.
+constexpr Duration kProportionalTime = 2ms;
+
+wire::HttpResponse yes_or_no(bool yes, std::string_view yes_word, std::string_view no_word) {
+  return {.status = yes ? 200 : 503, .body = std::string(yes ? yes_word : no_word) + "\n"};
+}
+
+template <class T>
+std::optional<T> known(Result<T> result) {
+  return result ? std::optional<T>(*std::move(result)) : std::nullopt;
+}
+
+}  // namespace
+
+Result<void> Runtime::open_http() {
+  if (!config_.http) {
+    return {};
+  }
+  NI_TRY(http_, loop::HttpServer::listen(
+                    loop_, *config_.http,
+                    [this](const wire::HttpRequest& request, const loop::HttpServer::Reply& reply) {
+                      answer(request, reply);
+                    }));
+  log_.info("http", "probes, status and metrics at http://" + http_->address());
+  return {};
+}
+
+void Runtime::answer(const wire::HttpRequest& request, const loop::HttpServer::Reply& reply) {
+  if (request.path == "/metrics") {
+    ask_for_metrics(wire::choose_format(request.accept), reply);
+  } else {
+    reply(answer_at_once(request));
+  }
+}
+
+wire::HttpResponse Runtime::answer_at_once(const wire::HttpRequest& request) {
+  const Phase phase = supervisor_.phase();
+  if (request.path == "/livez") {
+    return yes_or_no(phase != Phase::stopped, "live", "stopped");
+  }
+  if (request.path == "/readyz") {
+    return yes_or_no(supervisor_.is_ready(), "ready", why_not_ready(supervisor_));
+  }
+  if (request.path == "/startupz") {
+    return yes_or_no(was_ready_, "started", to_string(phase));
+  }
+  if (request.path == "/status") {
+    return {.content_type = "application/json", .body = to_json(status()).text() + "\n"};
+  }
+  if (request.path == "/events") {
+    return {.content_type = "application/json", .body = recent_events().text() + "\n"};
+  }
+  if (request.path == "/") {
+    return {.content_type = "text/html; charset=utf-8", .body = std::string(kStatusPage)};
+  }
+  return {.status = 404,
+          .body = "not found: there are / /livez /readyz /startupz /status /events /metrics\n"};
+}
+
+void Runtime::ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Reply reply) {
+  std::vector<MetricsRounds::Asked> workers;
+  std::set<Incarnation> counting;
+  for (const auto& [incarnation, worker] : supervisor_.workers()) {
+    if (worker.state > WorkerState::ready) {
+      continue;  // it is about to end
+    }
+    if (!metrics_rounds_.is_under_way() && data_plane_.ask_connections(incarnation)) {
+      counting.insert(incarnation);
+    }
+    const ProgramConfig& program = config_.programs[worker.program.value];
+    if (program.worker_metrics && !worker.spare) {
+      workers.push_back({.worker = incarnation,
+                         .program = worker.program,
+                         .label = config_.programs.size() > 1 ? program.name : std::string()});
+    }
+  }
+  const auto to_ask = metrics_rounds_.begin(workers, sys::now(), std::move(counting));
+  const std::string request = wire::prom_client_request(metrics_rounds_.request());
+  for (const Incarnation worker : to_ask) {
+    data_plane_.ask_for_metrics(worker, request);
+  }
+  metrics_readers_.push_back({format, std::move(reply)});
+}
+
+void Runtime::answer_metrics() {
+  if (!metrics_rounds_.is_complete(sys::now())) {
+    return;
+  }
+  const WorkerMetrics of_workers = metrics_rounds_.finish();
+  for (const MetricsReader& reader : std::exchange(metrics_readers_, {})) {
+    reader.reply({.content_type = std::string(wire::content_type(reader.format)),
+                  .body = metrics(reader.format, of_workers)});
+  }
+}
+
+void Runtime::remember(const action::Report& report) {
+  recent_.push_back({.at = sys::now() - started_at_,
+                     .level = report.level,
+                     .event = report.event,
+                     .message = report.message});
+  if (recent_.size() > kMostRecent) {
+    recent_.pop_front();
+  }
+}
+
+wire::Json Runtime::recent_events() const {
+  wire::Json events = wire::Json::array();
+  for (const RecentEvent& event : recent_) {
+    events.push(wire::Json::object({{"uptime_ms", event.at / 1ms},
+                                    {"level", show_value(event.level)},
+                                    {"event", event.event},
+                                    {"message", event.message}}));
+  }
+  return events;
+}
+
+std::map<Incarnation, WorkerUsage> Runtime::worker_usage() {
+  std::map<Incarnation, WorkerUsage> usage;
+  const Instant start = sys::now();
+  for (const auto& [incarnation, worker] : supervisor_.workers()) {
+    if (!worker.pid) {
+      continue;
+    }
+    WorkerUsage& of = usage[incarnation];
+    if (const auto sample = sys::sample_process(*worker.pid)) {
+      of.cpu_user = sample->cpu_user;
+      of.cpu_system = sample->cpu_system;
+      of.resident = sample->resident;
+    }
+    of.descriptors = known(sys::count_descriptors(*worker.pid));
+    of.loop_delay = data_plane_.loop_delay(incarnation);
+  }
+  // The worker after the one that was last measured goes first: each has its turn.
+  auto next = usage.upper_bound(last_measured_);
+  for (std::size_t i = 0; i < usage.size() && sys::now() - start < kProportionalTime; ++i) {
+    if (next == usage.end()) {
+      next = usage.begin();
+    }
+    last_measured_ = next->first;
+    const auto memory = known(sys::proportional_memory(*supervisor_.workers().at(next->first).pid));
+    if (memory) {
+      proportional_[next->first] = *memory;
+    }
+    ++next;
+  }
+  std::erase_if(proportional_, [&](const auto& entry) { return !usage.contains(entry.first); });
+  for (const auto& [incarnation, memory] : proportional_) {
+    usage[incarnation].proportional = memory;
+  }
+  return usage;
+}
+
+OwnFigures Runtime::own_figures() const {
+  OwnFigures own{.version = NODEINIT_VERSION,
+                 .uptime = sys::now() - started_at_,
+                 .wake_ups = wake_ups_,
+                 .assertion_failures = assertion_failures(),
+                 .http_requests = http_->counters().requests,
+                 .http_refused = http_->counters().refused,
+                 .http_evicted = http_->counters().evicted,
+                 .user_messages = data_plane_.channel_counters().user_messages,
+                 .channel_lines_dropped = data_plane_.channel_counters().dropped_lines};
+  // As PID 1 we are below what Pid can name; "self" serves as well.
+  if (const auto sample = sys::sample_self()) {
+    own.cpu = sample->cpu_user + sample->cpu_system;
+    own.resident = sample->resident;
+  }
+  own.descriptors = known(sys::count_own_descriptors());
+  return own;
+}
+
+LogFigures Runtime::log_figures() const {
+  const loop::LogCounters counters = pump_.counters();
+  LogFigures figures{.lines_split = counters.lines_split,
+                     .lines_dropped = counters.lines_dropped,
+                     .bytes_dropped = counters.bytes_dropped,
+                     .bytes_lost = counters.bytes_lost,
+                     .waits = counters.waits,
+                     .own_messages_lost = log_.lost()};
+  if (!pump_.inherits()) {
+    figures.streams = {{"stdout", counters.streams[0].lines, counters.streams[0].bytes},
+                       {"stderr", counters.streams[1].lines, counters.streams[1].bytes}};
+  }
+  return figures;
+}
+
+ContainerFigures Runtime::container_figures() const {
+  return {
+      .cpus = resources_.cpus.value,
+      .memory_limit = resources_.memory ? std::optional(resources_.memory->value) : std::nullopt,
+      .usage = read_usage(ContainerFiles(), resources_)};
+}
+
+std::string Runtime::metrics(wire::MetricsFormat format, const WorkerMetrics& of_workers) {
+  MetricsInput input{.supervisor = supervisor_,
+                     .now = sys::now(),
+                     .workers = worker_usage(),
+                     .programs = rollouts_,
+                     .container = container_figures(),
+                     .logs = log_figures(),
+                     .own = own_figures(),
+                     .of_workers = of_workers,
+                     .worker_answers = metrics_rounds_.answers()};
+  input.programs.resize(plans_.size());
+  for (std::size_t i = 0; i < plans_.size(); ++i) {
+    input.programs[i].connections =
+        data_plane_.connections(ProgramId{static_cast<std::uint32_t>(i)});
+    if (plans_[i].heap) {
+      input.programs[i].heap = Bytes{plans_[i].heap->old_space_mib * kMiB};
+    }
+  }
+  return render_metrics(input, format);
+}
+
+}  // namespace ni::app

@@ -1,0 +1,96 @@
+// The runtime and the container's limits: live changes, and deaths that memory has caused.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "app/cluster/runtime.h"
+#include "app/invocation/container_files.h"
+#include "base/printable_path.h"
+#include "base/text.h"
+#include "core/sizing/explain.h"
+#include "sys/clock.h"
+
+namespace ni::app {
+
+Result<Prepared> Runtime::plan_for(const Resources& now) {
+  const auto before = resources_.memory;
+  resources_ = now;
+  if (auto counter = oom_counter_path(resources_); counter != oom_counter_) {
+    oom_counter_ = std::move(counter);  // moved to another group
+    oom_ledger_ = OomLedger(oom_kills());
+  }
+  oom_ledger_.settle(oom_kills(), sys::now());
+  auto prepared = prepare_again(invocation_, resources_);
+  const bool larger = before && resources_.memory && before->value < resources_.memory->value;
+  if (larger && config_.resize != FollowResize::reload) {
+    log_.info("memory_grown",
+              fmt::format("the memory limit is now {} ({}): the workers' heaps stay as they are "
+                          "until a reload; NODEINIT_RESIZE=reload does one",
+                          format_size(resources_.memory->value),
+                          printable_path(resources_.memory->source)));
+  }
+  return prepared;
+}
+
+void Runtime::follow_limits() {
+  auto resized = limits_ ? limits_->take_due(sys::now()) : std::nullopt;
+  if (!resized) {
+    return;
+  }
+  bool replace = false;
+  for (std::size_t i = 0; i < plans_.size(); ++i) {
+    const auto& decision = resized->decisions[i];
+    if (!decision) {
+      continue;  // the plan of another program, or one that is not stable yet
+    }
+    const bool other_number = decision->workers != plans_[i].workers;
+    plans_[i] = std::move(resized->prepared.plans[i]);
+    launchers_[i] = std::move(resized->prepared.launchers[i]);
+    log_.info("resized", fmt::format("the container was resized: {}; {}", decision->reason,
+                                     limits_line(resources_, plans_[i])));
+    if (other_number) {
+      post(event::TargetChanged{.program = ProgramId{static_cast<std::uint32_t>(i)},
+                                .workers = decision->workers});
+    }
+    replace = replace || decision->replace_workers;
+  }
+  set_guards();
+  if (replace) {
+    post(event::ReloadAsked{});
+  }
+}
+
+bool Runtime::judge_memory(const sys::Ended& ended, const std::string& last_words) {
+  if (!ended.status.by_signal() && ended.status.success()) {
+    return false;
+  }
+  const bool out_of_memory =
+      ended.status.was(signals::kill) && oom_ledger_.claim(ended.status, oom_kills());
+  const auto& workers = supervisor_.workers();
+  const auto found = std::ranges::find_if(
+      workers, [&ended](const auto& entry) { return entry.second.pid == ended.pid; });
+  if (found == workers.end()) {
+    return out_of_memory;  // an orphan
+  }
+  const Worker& worker = found->second;
+  const auto verdict = judge_death({.status = ended.status,
+                                    .out_of_memory = out_of_memory,
+                                    .peak_memory = ended.peak_memory,
+                                    .last_words = last_words},
+                                   resources_, plans_[worker.program.value]);
+  const bool by_us = worker.had_to_kill && verdict.death == MemoryDeath::killed;
+  if (!verdict.message.empty() && !by_us) {
+    termination_.trouble(fmt::format("slot {}: {}", worker.slot.value, verdict.message));
+    log_.error("worker_memory", fmt::format("slot {}: {}", worker.slot.value, verdict.message),
+               {{"slot", worker.slot.value}, {"pid", ended.pid.value()}});
+  }
+  return out_of_memory;
+}
+
+std::optional<std::uint64_t> Runtime::oom_kills() const {
+  const auto text = ContainerFiles().read(oom_counter_);
+  return text ? parse_oom_kills(*text) : std::nullopt;
+}
+
+}  // namespace ni::app

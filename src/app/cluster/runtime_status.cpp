@@ -1,0 +1,67 @@
+// What the runtime tells of itself: for `nodeinit ctl` and whoever else asks.
+
+#include <unistd.h>
+
+#include "app/cluster/runtime.h"
+#include "app/invocation/container_files.h"
+#include "sys/clock.h"
+#include "sys/signals.h"
+#include "sys/usage.h"
+
+namespace ni::app {
+
+StatusReport Runtime::status() const {
+  StatusReport report = make_status(supervisor_, sys::now());
+  report.uptime = sys::now() - started_at_;
+  report.cpus = resources_.cpus.value;
+  report.cpus_source = resources_.cpus.source;
+  if (resources_.memory) {
+    report.memory = resources_.memory->value;
+    report.memory_source = resources_.memory->source;
+  }
+  report.memory_used = read_usage(ContainerFiles(), resources_).memory;
+  for (std::size_t i = 0; i < report.programs.size() && i < plans_.size(); ++i) {
+    ProgramStatus& program = report.programs[i];
+    program.workers_reason = plans_[i].workers_reason;
+    program.memory_per_worker = plans_[i].memory_per_worker;
+    if (plans_[i].heap) {
+      program.heap = Bytes{plans_[i].heap->old_space_mib * kMiB};
+    }
+    for (SlotStatus& slot : program.slots) {
+      if (const auto usage = slot.pid ? sys::usage_of(*slot.pid) : std::nullopt) {
+        slot.cpu_time = usage->cpu_time;
+        slot.memory = usage->resident;
+      }
+      const LoopDelay* const delay =
+          slot.worker ? data_plane_.loop_delay(Incarnation{*slot.worker}) : nullptr;
+      if (delay != nullptr && delay->count() > 0) {
+        slot.loop_delay = delay->last();
+      }
+    }
+  }
+  return report;
+}
+
+void Runtime::open_control() {
+  if (!config_.control) {
+    return;
+  }
+  auto control = Control::open(
+      loop_, control_address(*config_.control, ::getpid() == 1),
+      {.status = [this] { return status(); },
+       .post = [this](Event event) { post(std::move(event)); },
+       .reload = [this] { return reload("nodeinit ctl"); },
+       // ESRCH: it has just ended and will be reaped.
+       .send_signal = [](Pid pid, Signal signal) { (void)sys::send_signal(pid, signal); },
+       .is_healthy =
+           [this](bool live) {
+             return live ? supervisor_.phase() != Phase::stopped : supervisor_.is_ready();
+           }});
+  if (!control) {
+    log_.warn("control", to_string(control.error()) + ", going on without the control socket");
+    return;
+  }
+  control_ = std::move(*control);
+}
+
+}  // namespace ni::app

@@ -1,0 +1,420 @@
+#include "app/ctl/ctl.h"
+
+#include <poll.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/cluster/control.h"
+#include "app/invocation/evaluating_files.h"
+#include "app/invocation/options.h"
+#include "base/text.h"
+#include "core/pm2/pm2_compat.h"
+#include "core/report/ctl_view.h"
+#include "sys/clock.h"
+#include "sys/local_sockets.h"
+#include "sys/read_file.h"
+#include "sys/signals.h"
+#include "sys/sockets.h"
+
+namespace ni::app {
+namespace {
+
+using wire::ControlReply;
+using wire::ControlVerb;
+using Show = CtlCommand::Show;
+
+constexpr std::string_view kHelp =
+    "nodeinit ctl VERB: talk to the nodeinit that is PID 1 here\n\n"
+    "  status [--json]           limits, plan, and every slot with its worker\n"
+    "  top                       the same, live\n"
+    "  reload                    replace the workers one after the other; waits, exit code 1 if it "
+    "failed\n"
+    "  scale N|+K|-K             so many workers; K more; K fewer\n"
+    "  restart SLOT              a new worker for one slot\n"
+    "  stop [--quick]            end the container in order\n"
+    "  signal SIGNAL [SLOT]      to every worker, or to one\n"
+    "  health [live|ready]       exit code 0 or 1; for HEALTHCHECK and probes\n"
+    "  events                    follow what happens\n"
+    "  import-pm2 FILE           print a PM2 ecosystem file as TOML; --env NAME adds env_NAME\n\n"
+    "  --program NAME            where several programs run\n"
+    "  --control ADDRESS         in place of the setting `control`\n";
+
+constexpr std::array<std::string_view, 11> kVerbs = {"status",  "top",  "reload",    "scale",
+                                                     "restart", "stop", "signal",    "health",
+                                                     "events",  "help", "import-pm2"};
+
+constexpr Duration kAnswerTime = 5s;
+
+// Which verbs an option is for. --control is for all that ask a running nodeinit.
+struct VerbOption {
+  std::string_view option;
+  std::array<std::string_view, 3> verbs;
+};
+constexpr std::array<VerbOption, 4> kVerbOptions = {{{"--json", {"status"}},
+                                                     {"--quick", {"stop"}},
+                                                     {"--program", {"scale", "restart", "signal"}},
+                                                     {"--env", {"import-pm2"}}}};
+
+Error usage(std::string reason) {
+  return Error{.operation = "understand", .subject = "ctl", .code = 0, .reason = std::move(reason)};
+}
+
+void print(std::string_view text, std::FILE* stream = stdout) {
+  (void)std::fwrite(text.data(), 1, text.size(), stream);
+  (void)std::fflush(stream);  // who reads us is gone: nothing to be done
+}
+
+int complain(std::string_view text) {
+  print("nodeinit ctl: " + std::string(text) + "\n", stderr);
+  return 1;
+}
+
+// A connection to PID 1, one request after the other.
+class Connection {
+ public:
+  explicit Connection(sys::UniqueFd fd) : fd_(std::move(fd)) {}
+  int fd() const { return fd_.get(); }
+
+  bool send(const wire::ControlRequest& request) {
+    const std::string line = wire::to_line(request);
+    const auto sent = sys::send(fd_.get(), line);
+    return sent && *sent == line.size();
+  }
+
+  // The next answer; nullopt when none came in time or the other side has gone.
+  std::optional<ControlReply> receive(std::optional<Duration> limit) {
+    const auto until = sys::now() + limit.value_or(0s);
+    for (;;) {
+      if (const auto end = input_.find('\n'); end != std::string::npos) {
+        auto reply = wire::parse_control_reply(std::string_view(input_).substr(0, end));
+        input_.erase(0, end + 1);
+        return reply ? std::optional(std::move(*reply)) : std::nullopt;
+      }
+      const int wait =
+          limit ? static_cast<int>(std::max<Duration>(0s, until - sys::now()) / 1ms) : -1;
+      ::pollfd poll{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+      if (::poll(&poll, 1, wait) <= 0) {
+        return std::nullopt;
+      }
+      std::array<char, 16384> buffer{};
+      const auto received = sys::receive(fd_.get(), buffer);
+      if (!received || received->end || input_.size() > wire::kLongestReply) {
+        return std::nullopt;
+      }
+      input_.append(buffer.data(), received->bytes);
+    }
+  }
+
+ private:
+  sys::UniqueFd fd_;
+  std::string input_;
+};
+
+std::string why_not(const Error& error, const std::string& address) {
+  const std::string text = to_string(Error{.operation = "reach nodeinit at",
+                                           .subject = address,
+                                           .code = error.code,
+                                           .reason = error.reason});
+  const auto comm = sys::read_file("/proc/1/comm");
+  const std::string_view name = comm ? first_line(*comm) : std::string_view();
+  if (name.empty()) {
+    return text;
+  }
+  if (name.starts_with("nodeinit")) {
+    return text +
+           "\nPID 1 is nodeinit: it runs with control = off or another address, in single "
+           "mode, or under another network";
+  }
+  return text + "\nPID 1 here is " + printable(name, 40) + ", not nodeinit";
+}
+
+// Connected to a nodeinit that may be trusted: PID 1 of our namespace, root's or our own.
+Result<Connection> connect(const std::string& address) {
+  auto connected = sys::connect_local(address);
+  // EAGAIN: many others knock at the same time, connect(2) for local sockets.
+  for (const Instant until = sys::now() + kAnswerTime;
+       !connected && connected.error().code == EAGAIN && sys::now() < until;) {
+    (void)::poll(nullptr, 0, 10);
+    connected = sys::connect_local(address);
+  }
+  NI_TRY(sys::UniqueFd fd, std::move(connected));
+  NI_TRY(const sys::Peer peer, sys::peer_of(fd.get()));
+  if (peer.pid != 1 && peer.user != 0 && peer.user != sys::effective_user()) {
+    return Error{.operation = "trust",
+                 .subject = address,
+                 .code = 0,
+                 .reason = "it belongs to user " + std::to_string(peer.user)};
+  }
+  return Connection(std::move(fd));
+}
+
+int show_answers(Connection& connection, const CtlCommand& command) {
+  const bool may_take_long =
+      command.request.verb == ControlVerb::reload || command.request.verb == ControlVerb::events;
+  for (;;) {
+    const auto reply =
+        connection.receive(may_take_long ? std::nullopt : std::optional(kAnswerTime));
+    if (!reply) {
+      return command.request.verb == ControlVerb::events ||
+                     command.request.verb == ControlVerb::stop
+                 ? 0
+                 : complain("nodeinit has not answered");
+    }
+    if (reply->more) {
+      print(reply->message + "\n");
+      continue;
+    }
+    if (!reply->ok) {
+      return complain(reply->message);
+    }
+    if (command.show != Show::status) {
+      print(reply->message + "\n");
+    } else {
+      print(command.json ? reply->data.indented_text() + "\n" : status_text(reply->data));
+    }
+    return 0;
+  }
+}
+
+// The terminal as `top` wants it; as it was again at the end, whatever the end is.
+class LiveScreen {
+ public:
+  LiveScreen() : usable_(::tcgetattr(STDIN_FILENO, &before_) == 0) {
+    if (usable_) {
+      termios raw = before_;
+      raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+      (void)::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+      print("\x1b[?1049h\x1b[?25l");  // the alternate screen, no cursor
+    }
+  }
+  ~LiveScreen() {
+    if (usable_) {
+      print("\x1b[?25h\x1b[?1049l");
+      (void)::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+    }
+  }
+  LiveScreen(const LiveScreen&) = delete;
+  LiveScreen& operator=(const LiveScreen&) = delete;
+
+  bool usable() const { return usable_; }
+  void show(const std::string& text) {
+    std::string frame = "\x1b[H";
+    for (const std::string_view line : split(text, '\n')) {
+      frame += std::string(line) + "\x1b[K\r\n";
+    }
+    print(frame + "\x1b[J");
+  }
+
+ private:
+  termios before_{};
+  bool usable_;
+};
+
+int show_top(Connection& connection) {
+  if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) {
+    return complain("top needs a terminal (docker exec -t, kubectl exec -t); status does not");
+  }
+  // main() has blocked all signals: they are read here, so that none leaves the terminal altered.
+  const auto signals = sys::open_signal_fd();
+  if (!signals) {
+    return complain(to_string(signals.error()));
+  }
+  std::string trouble;
+  {
+    LiveScreen screen;
+    TopHistory history;
+    std::optional<Instant> last;
+    for (;;) {
+      const bool asked = connection.send({.verb = ControlVerb::status});
+      const auto reply = asked ? connection.receive(kAnswerTime) : std::nullopt;
+      if (!reply || !reply->ok) {
+        trouble = "nodeinit has not answered";
+        break;
+      }
+      const Instant now = sys::now();
+      history.add(reply->data, last ? std::chrono::duration<double>(now - *last).count() : 0);
+      last = now;
+      screen.show(history.screen(reply->data));
+      std::array<::pollfd, 2> polls = {
+          ::pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
+          ::pollfd{.fd = signals->get(), .events = POLLIN, .revents = 0}};
+      (void)::poll(polls.data(), polls.size(), 1000);
+      char key = 0;
+      const bool left =
+          polls[0].revents != 0 && (::read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q');
+      const auto signal = polls[1].revents != 0 ? sys::read_signal(signals->get()) : std::nullopt;
+      if (left || (signal && signal->signal != signals::winch && signal->signal != signals::tstp)) {
+        break;
+      }
+    }
+  }
+  return trouble.empty() ? 0 : complain(trouble);
+}
+
+// Takes the operands of one verb.
+Result<void> take_operands(CtlCommand& command, std::string_view verb,
+                           std::span<const std::string> words) {
+  const auto count = [&](std::size_t least, std::size_t most) {
+    return words.size() >= least && words.size() <= most;
+  };
+  wire::ControlRequest& request = command.request;
+  if (verb == "scale") {
+    const std::string_view text = count(1, 1) ? std::string_view(words[0]) : "";
+    request.relative = text.starts_with('+') || text.starts_with('-');
+    const auto amount = parse_number<unsigned>(request.relative ? text.substr(1) : text);
+    if (!amount || *amount == 0 || *amount > 1024) {
+      return usage("scale needs N, +K or -K, from 1 to 1024");
+    }
+    request.amount = text.starts_with('-') ? -static_cast<int>(*amount) : static_cast<int>(*amount);
+  } else if (verb == "restart" || verb == "signal") {
+    const bool is_signal = verb == "signal";
+    if (!count(1, is_signal ? 2 : 1)) {
+      return usage(is_signal ? "signal needs SIGNAL and perhaps SLOT" : "restart needs SLOT");
+    }
+    if (is_signal && !(request.signal = parse_signal(words[0]))) {
+      return usage("\"" + printable(words[0], 40) + "\" is no signal");
+    }
+    if (words.size() > (is_signal ? 1U : 0U)) {
+      request.slot = parse_number<unsigned>(words.back());
+      if (!request.slot) {
+        return usage("\"" + printable(words.back(), 40) + "\" is no slot; slots are 0, 1, …");
+      }
+    }
+  } else if (verb == "health") {
+    if (!count(0, 1) || (count(1, 1) && words[0] != "live" && words[0] != "ready")) {
+      return usage("health is asked as live or ready");
+    }
+    request.live = count(1, 1) && words[0] == "live";
+  } else if (verb == "import-pm2") {
+    if (!count(1, 1)) {
+      return usage("import-pm2 needs one FILE");
+    }
+    command.file = words[0];
+  } else if (!words.empty()) {
+    return usage(std::string(verb) + " takes no \"" + printable(words[0], 40) + "\"");
+  }
+  return {};
+}
+
+int import_pm2(const CtlCommand& command) {
+  const Pm2Translation translation = read_pm2_file(
+      command.file, {.environment = command.environment_name, .only = {}}, EvaluatingFiles());
+  const Configured judged = configure({}, {}, translation.file, {});
+  for (const Problem& problem : judged.problems) {
+    (void)complain(to_string(problem));
+  }
+  if (!judged.problems.empty()) {
+    return kExitConfiguration;
+  }
+  print(to_toml(translation));
+  return 0;
+}
+
+bool is_option(std::string_view word) {
+  return word.starts_with("--") && word.size() > 2;
+}
+
+}  // namespace
+
+Result<CtlCommand> parse_ctl(std::span<const std::string> words) {
+  CtlCommand command;
+  std::vector<std::string> operands;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (!is_option(word)) {
+      operands.push_back(word);
+    } else if (word == "--json") {
+      command.json = true;
+    } else if (word == "--quick") {
+      command.request.quick = true;
+    } else if (word == "--help") {
+      operands.insert(operands.begin(), "help");
+    } else if ((word == "--program" || word == "--control" || word == "--env") &&
+               i + 1 < words.size()) {
+      (word == "--program"   ? command.request.program
+       : word == "--control" ? command.control
+                             : command.environment_name) = words[++i];
+    } else {
+      return usage("unknown option or missing value: " + printable(word, 40));
+    }
+  }
+  const std::string verb = operands.empty() ? "help" : operands.front();
+  const auto* const known = std::ranges::find(kVerbs, verb);
+  if (known == kVerbs.end()) {
+    const auto nearest = did_you_mean(verb, kVerbs);
+    return usage("unknown verb \"" + printable(verb, 40) + "\"" +
+                 (nearest ? "; did you mean " + std::string(*nearest) + "?" : ""));
+  }
+  for (const VerbOption& each : kVerbOptions) {
+    const bool given = std::ranges::find(words, each.option) != words.end();
+    if (given && verb != "help" && std::ranges::find(each.verbs, verb) == each.verbs.end()) {
+      return usage(verb + " takes no " + std::string(each.option));
+    }
+  }
+  command.show = verb == "help"         ? Show::help
+                 : verb == "status"     ? Show::status
+                 : verb == "top"        ? Show::top
+                 : verb == "events"     ? Show::events
+                 : verb == "import-pm2" ? Show::import_pm2
+                                        : Show::answer;
+  constexpr std::array kRequests = {ControlVerb::status, ControlVerb::health,  ControlVerb::reload,
+                                    ControlVerb::scale,  ControlVerb::restart, ControlVerb::stop,
+                                    ControlVerb::signal, ControlVerb::events};
+  for (const ControlVerb candidate : kRequests) {
+    if (to_string(candidate) == verb) {
+      command.request.verb = candidate;
+    }
+  }
+  if (command.show == Show::help) {
+    return command;
+  }
+  auto taken = take_operands(command, verb, std::span(operands).subspan(1));
+  return taken ? Result<CtlCommand>(std::move(command)) : std::move(taken).error();
+}
+
+int run_ctl(std::span<const std::string> words, const std::string& configured) {
+  const auto command = parse_ctl(words);
+  if (!command) {
+    (void)complain(command.error().reason + "; nodeinit ctl help lists the verbs");
+    return kExitUsage;
+  }
+  if (command->show == Show::help) {
+    print(kHelp);
+    return 0;
+  }
+  if (command->show == Show::import_pm2) {
+    return import_pm2(*command);
+  }
+  const std::string setting = command->control.empty() ? configured : command->control;
+  if (setting.empty()) {
+    return complain("the control socket is off (setting control)");
+  }
+  const std::vector<std::string> addresses = control_addresses(setting);
+  auto connection = connect(addresses.front());
+  if (!connection && connection.error().code == ECONNREFUSED && addresses.size() > 1) {
+    connection = connect(addresses.back());
+  }
+  if (!connection) {
+    return complain(why_not(connection.error(), addresses.back()));
+  }
+  if (command->show == Show::top) {
+    return show_top(*connection);
+  }
+  // From here on a signal ends us, as it ends any program: main() has blocked them for PID 1.
+  sys::unblock_all_signals();
+  if (!connection->send(command->request)) {
+    const auto reply = connection->receive(kAnswerTime);  // it may have said why
+    return complain(reply ? reply->message : "nodeinit does not listen");
+  }
+  return show_answers(*connection, *command);
+}
+
+}  // namespace ni::app

@@ -1,0 +1,47 @@
+#pragma once
+
+// Files of the configuration, on the real system: as FileReader (core/file_reader.h) without
+// another root.
+
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "base/file_reader.h"
+#include "sys/read_file.h"
+
+namespace ni::app {
+
+class ConfigFiles final : public FileReader {
+ public:
+  ConfigFiles() = default;
+  // One file has this text, whatever the disk says (Invocation::evaluated_path).
+  ConfigFiles(std::string path, std::string text)
+      : known_path_(std::move(path)), known_text_(std::move(text)) {}
+
+  Result<std::string> read(std::string_view path) const override {
+    if (!known_path_.empty() && path == known_path_) {
+      return known_text_;
+    }
+    auto text = sys::read_file(std::string(path));
+    struct ::stat status {};
+    // No descriptor to spare is not what is to be said of a file that is not there.
+    if (!text && text.error().code == EMFILE && ::stat(std::string(path).c_str(), &status) != 0) {
+      return Error{.operation = text.error().operation,
+                   .subject = text.error().subject,
+                   .code = errno,
+                   .reason = {}};
+    }
+    return text;
+  }
+  bool is_directory(std::string_view path) const override {
+    struct ::stat status {};
+    return ::stat(std::string(path).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  }
+
+ private:
+  std::string known_path_;
+  std::string known_text_;
+};
+
+}  // namespace ni::app

@@ -1,0 +1,59 @@
+// How the listeners end when the container stops.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/primary/primary.h"
+
+namespace ni {
+
+void Primary::stop_accepting(Instant now) {
+  if (std::exchange(stopping_, true)) return;
+  now_ = now;
+  for (const auto& [id, listener] : listeners_) {
+    if (listener.opened && listener.spread == Spread::socket_per_slot) {
+      act(primary_action::IgnoreNew{id});
+    }
+  }
+  settling_ = Settling{.next = now, .looks = 0, .waiting = true, .to_disconnect = {}};
+  settle(now);
+}
+
+// Looks; the answers come before the next time.
+void Primary::settle(Instant now) {
+  const bool quiet = settling_->looks >= kFewestSettles && !settling_->waiting && owes_nothing();
+  if (listeners_.empty() || quiet || settling_->looks >= kMostSettles) {
+    const std::vector<Incarnation> to_disconnect = std::move(settling_->to_disconnect);
+    settling_.reset();
+    for (const Incarnation id : to_disconnect) disconnect(id);
+    return drop_unheld();
+  }
+  settling_->waiting = false;
+  ++settling_->looks;
+  settling_->next = now + kSettleEvery;
+  for (const auto& [id, listener] : listeners_) {
+    if (listener.opened && listener.opened->tcp) act(primary_action::LookAtQueues{id});
+  }
+}
+
+bool Primary::owes_nothing() const {
+  return homeless_.empty() && std::ranges::all_of(workers_, [](const auto& entry) {
+           return entry.second.handed.empty();
+         });
+}
+
+// Closed too early, a socket that ignores new clients would leave them to those of workers which
+// are about to close. Other listeners have none: the sooner they refuse the better.
+void Primary::drop_unheld() {
+  drop_due_.reset();
+  std::vector<ListenerId> unheld;
+  for (const auto& [id, listener] : listeners_) {
+    const bool held = std::ranges::any_of(
+        workers_, [&, id = id](const auto& entry) { return holds(entry.second, id); });
+    if (!held || listener.spread != Spread::socket_per_slot) unheld.push_back(id);
+  }
+  for (const ListenerId id : unheld) drop_listener(id);
+}
+
+}  // namespace ni

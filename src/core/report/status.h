@@ -1,0 +1,68 @@
+#pragma once
+
+// What there is to be told of a running container, for `nodeinit ctl status` and GET /status. No
+// value of a variable and no word of a command line is in it: both may be secret.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/types.h"
+#include "core/supervision/supervisor.h"
+#include "wire/json.h"
+
+namespace ni {
+
+struct SlotStatus {
+  unsigned slot = 0;
+  std::string state;  // of its worker, or of the slot when it has none
+  std::optional<Pid> pid;
+  std::optional<unsigned> worker;  // the incarnation
+  Duration uptime{};               // of the worker
+  unsigned restarts = 0;
+  std::string last_death;  // "crashed, SIGSEGV"; empty: none yet
+  Duration since_death{};
+  bool replacing = false;  // a successor is on its way
+
+  // Filled by who can see them.
+  std::optional<Duration> cpu_time;
+  std::optional<Bytes> memory;
+  std::optional<Duration> loop_delay;
+  std::optional<unsigned> connections;
+};
+
+struct ProgramStatus {
+  std::string name;
+  unsigned workers = 0;  // wanted
+  unsigned ready = 0;
+  std::string stage;     // probing, serving, finished
+  bool rolling = false;  // a reload is under way
+  std::vector<SlotStatus> slots;
+
+  std::string workers_reason;  // of the plan
+  std::optional<Bytes> memory_per_worker;
+  std::optional<Bytes> heap;
+};
+
+struct StatusReport {
+  std::string phase;
+  bool ready = false;
+  Duration uptime{};
+  std::optional<MilliCpu> cpus;
+  std::string cpus_source;
+  std::optional<Bytes> memory;
+  std::string memory_source;
+  std::optional<Bytes> memory_used;
+  std::uint64_t orphans_reaped = 0;
+  std::vector<ProgramStatus> programs;
+};
+
+// What the supervisor knows; limits, plan and usage are left to the caller.
+StatusReport make_status(const Supervisor& supervisor, Instant now);
+
+wire::Json to_json(const StatusReport& report);
+
+// "stopping", or "web: 1 of 4 workers ready, 2 needed"; for probes.
+std::string why_not_ready(const Supervisor& supervisor);
+
+}  // namespace ni

@@ -1,0 +1,141 @@
+#include "core/sizing/heap.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "core/command/node_command.h"
+
+namespace ni {
+namespace {
+
+constexpr std::array<std::string_view, 8> kHeapOptions = {
+    "max-old-space-size",     "max-old-space-size-percentage",
+    "max-semi-space-size",    "min-semi-space-size",
+    "max-heap-size",          "initial-heap-size",
+    "initial-old-space-size", "huge-max-old-generation-size"};
+
+// Node's options that take the next word as their value (node --help, Node 18 to 26), so that it is
+// not taken for the script.
+constexpr std::array<std::string_view, 34> kValueOptions = {"-r",
+                                                            "--require",
+                                                            "--import",
+                                                            "--loader",
+                                                            "--experimental-loader",
+                                                            "-C",
+                                                            "--conditions",
+                                                            "-e",
+                                                            "--eval",
+                                                            "-p",
+                                                            "--print",
+                                                            "-pe",
+                                                            "--title",
+                                                            "--icu-data-dir",
+                                                            "--inspect-port",
+                                                            "--debug-port",
+                                                            "--input-type",
+                                                            "--diagnostic-dir",
+                                                            "--redirect-warnings",
+                                                            "--disable-warning",
+                                                            "--dns-result-order",
+                                                            "--unhandled-rejections",
+                                                            "--tls-cipher-list",
+                                                            "--openssl-config",
+                                                            "--env-file",
+                                                            "--env-file-if-exists",
+                                                            "--max-http-header-size",
+                                                            "--report-dir",
+                                                            "--report-directory",
+                                                            "--report-filename",
+                                                            "--report-signal",
+                                                            "--trace-event-categories",
+                                                            "--trace-event-file-pattern",
+                                                            "--watch-path"};
+
+// "--max_old_space_size=300" is "max-old-space-size"; V8 takes one dash or two, and _ for -.
+std::string option_name(std::string_view word) {
+  if (!word.starts_with('-')) {
+    return {};
+  }
+  word.remove_prefix(word.starts_with("--") ? 2 : 1);
+  std::string name(word.substr(0, word.find('=')));
+  std::ranges::replace(name, '_', '-');
+  return name;
+}
+
+bool is_heap_option(std::string_view word) {
+  return std::ranges::find(kHeapOptions, option_name(word)) != kHeapOptions.end();
+}
+
+}  // namespace
+
+SizedHeap size_heap(Bytes share) {
+  // The semi spaces of the formula and the share from which each holds.
+  struct Step {
+    std::uint64_t below_mib;
+    unsigned semi_mib;
+  };
+  constexpr std::array kSteps = {Step{160, 1}, Step{256, 2}, Step{512, 4}, Step{1024, 8},
+                                 Step{UINT64_MAX, 16}};
+  const std::uint64_t mib = share.value / kMiB;
+  const auto step = std::ranges::find_if(
+      kSteps, [mib](const Step& candidate) { return mib < candidate.below_mib; });
+  const unsigned semi = step->semi_mib;
+  const std::uint64_t besides = kOutsideHeapMib + 3 * semi;
+  if (mib < besides + kLeastOldSpaceMib) {
+    return {.size = {.old_space_mib = kLeastOldSpaceMib, .semi_space_mib = semi}, .cramped = true};
+  }
+  constexpr std::uint64_t kMost = 1U << 24U;  // 16 TiB: V8 multiplies the figure by 2^20
+  const auto old_space = static_cast<unsigned>(std::min(mib - besides, kMost));
+  return {.size = {.old_space_mib = old_space, .semi_space_mib = semi}, .cramped = false};
+}
+
+std::vector<std::string> heap_flags(const HeapSize& heap) {
+  return {fmt::format("--max-old-space-size={}", heap.old_space_mib),
+          fmt::format("--max-semi-space-size={}", heap.semi_space_mib)};
+}
+
+std::optional<std::string> heap_option_in_argv(std::span<const std::string> argv) {
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    const std::string& word = argv[i];
+    if (is_heap_option(word)) {
+      return word;
+    }
+    if (word == "--" || !word.starts_with('-') || word == "-") {
+      return std::nullopt;  // the script, or standard input: the rest is its own
+    }
+    if (std::ranges::find(kValueOptions, word) != kValueOptions.end()) {
+      ++i;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> heap_option_in_node_options(std::string_view value) {
+  for (auto& word : node_options_words(value)) {
+    if (is_heap_option(word)) {
+      return word;
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> with_heap_flags(std::span<const std::string> argv, const HeapSize& heap) {
+  std::vector<std::string> result(argv.begin(), argv.end());
+  const auto flags = heap_flags(heap);
+  result.insert(result.empty() ? result.end() : result.begin() + 1, flags.begin(), flags.end());
+  return result;
+}
+
+std::string node_options_with_heap_flags(std::string_view value, const HeapSize& heap) {
+  std::string result(trim(value));
+  for (const auto& flag : heap_flags(heap)) {
+    result += result.empty() ? "" : " ";
+    result += flag;
+  }
+  return result;
+}
+
+}  // namespace ni

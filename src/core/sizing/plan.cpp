@@ -1,0 +1,218 @@
+#include "core/sizing/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace ni {
+namespace {
+
+// What Node takes at most by itself for a heap without options, on a machine with 16 GiB or more.
+constexpr unsigned kNodesLargestDefaultMib = 4096;
+
+template <class Count>
+std::uint64_t part(Count amount, unsigned thousandths) {
+  const std::uint64_t share = std::clamp(thousandths, 1U, 1000U);
+  return amount / 1000 * share + amount % 1000 * share / 1000;
+}
+
+class Planner {
+ public:
+  Planner(const Resources& resources, const SizingRequest& request)
+      : resources_(resources), request_(request) {}
+
+  Plan make() {
+    take_share();
+    count_workers();
+    size_workers_heap();
+    return std::move(plan_);
+  }
+
+ private:
+  struct Count {
+    unsigned value = 1;
+    std::string reason;
+  };
+
+  void take_share();
+  Count by_cpu(MilliCpu cpus);
+  // `count`, or as many as fit into the memory.
+  Count capped_by_memory(Count count);
+  Count capped_by_user(Count count) const;
+  void count_workers();
+  void size_workers_heap();
+  void step(std::string line) { plan_.steps.push_back(std::move(line)); }
+  void heap_step(std::string line) { plan_.heap_steps.push_back(std::move(line)); }
+
+  const Resources& resources_;
+  const SizingRequest& request_;
+  Plan plan_;
+};
+
+void Planner::take_share() {
+  plan_.cpus =
+      MilliCpu{std::max<std::uint64_t>(1, part(resources_.cpus.value.value, request_.cpu_share))};
+  step(fmt::format("CPUs to use: {} ({})", format_cpus(resources_.cpus.value),
+                   resources_.cpus.source));
+  if (request_.cpu_share < 1000) {
+    step(fmt::format("this program's share: {} % = {} CPUs",
+                     format_cpus({request_.cpu_share * 100}), format_cpus(plan_.cpus)));
+  }
+  if (resources_.memory) {
+    plan_.memory = Bytes{part(resources_.memory->value.value, request_.memory_share)};
+    step(fmt::format("memory to use: {} ({}{})", format_size(resources_.memory->value),
+                     resources_.memory_limit ? "" : "no limit, all of the machine: ",
+                     resources_.memory->source));
+    if (request_.memory_share < 1000) {
+      step(fmt::format("this program's share: {} % = {}",
+                       format_cpus({request_.memory_share * 100}), format_size(*plan_.memory)));
+    }
+  } else {
+    step("memory to use: not known");
+  }
+}
+
+Planner::Count Planner::by_cpu(MilliCpu cpus) {
+  if (!resources_.cpus_narrowed && cpus.value > std::uint64_t{kMostSharedCpus} * 1000) {
+    step(
+        fmt::format("workers by CPU: no limit, and {} CPUs are shared with the rest of the "
+                    "machine: at most {}",
+                    format_cpus(cpus), kMostSharedCpus));
+    return {kMostSharedCpus, fmt::format("no CPU limit, at most {}", kMostSharedCpus)};
+  }
+  const unsigned workers = workers_for_cpus(cpus);
+  step(fmt::format("workers by CPU: max(1, floor({0}), ceil({0} / 1.2)) = {1}", format_cpus(cpus),
+                   workers));
+  return {workers, fmt::format("{} CPUs", format_cpus(cpus))};
+}
+
+Planner::Count Planner::capped_by_memory(Count count) {
+  if (!plan_.memory) {
+    return count;
+  }
+  const Bytes reserve = memory_reserve(*plan_.memory);
+  const std::uint64_t left =
+      plan_.memory->value > reserve.value ? plan_.memory->value - reserve.value : 0;
+  const std::uint64_t places = left / kLeastPerWorker.value;
+  const std::uint64_t fit =
+      std::max<std::uint64_t>(1, places > request_.spares ? places - request_.spares : 0);
+  step(fmt::format("workers by memory: max(1, floor(({} - {} reserve) / {}){}) = {}",
+                   format_size(*plan_.memory), format_size(reserve), format_size(kLeastPerWorker),
+                   request_.spares > 0 ? fmt::format(" - {} spare", request_.spares) : "", fit));
+  if (fit < count.value) {
+    return {static_cast<unsigned>(fit),
+            fmt::format("memory: {} holds {} of at least {}", format_size(*plan_.memory), fit,
+                        format_size(kLeastPerWorker))};
+  }
+  return count;
+}
+
+Planner::Count Planner::capped_by_user(Count count) const {
+  if (request_.max_workers && *request_.max_workers < count.value) {
+    const unsigned most = std::max(1U, *request_.max_workers);
+    return {most, fmt::format("at most {} by setting", most)};
+  }
+  return count;
+}
+
+void Planner::count_workers() {
+  using Kind = WorkerCount::Kind;
+  const unsigned amount = request_.workers.amount;
+  Count count;
+  switch (request_.workers.kind) {
+    case Kind::automatic:
+      count = capped_by_user(capped_by_memory(by_cpu(plan_.cpus)));
+      break;
+    case Kind::maximum:
+      count = capped_by_user(by_cpu(plan_.cpus));
+      count.reason += ", memory not considered";
+      break;
+    case Kind::exactly:
+      count = {std::max(1U, amount), "as set"};
+      break;
+    case Kind::fewer:
+      count = capped_by_memory(by_cpu(plan_.cpus));
+      count.value = count.value > amount ? count.value - amount : 1;
+      count = capped_by_user({count.value, fmt::format("{}, less {}", count.reason, amount)});
+      break;
+    case Kind::percent: {
+      const MilliCpu cpus{std::max<std::uint64_t>(
+          1, plan_.cpus.value / 100 * amount + plan_.cpus.value % 100 * amount / 100)};
+      step(fmt::format("{} % of {} CPUs = {}", amount, format_cpus(plan_.cpus), format_cpus(cpus)));
+      count = capped_by_user(capped_by_memory(by_cpu(cpus)));
+      break;
+    }
+  }
+  if (count.value > kMostWorkers) {
+    plan_.warnings.push_back(
+        fmt::format("{} workers are too many, {} are started", count.value, kMostWorkers));
+    count.value = kMostWorkers;
+  }
+  plan_.workers = count.value;
+  plan_.workers_reason = std::move(count.reason);
+  step(fmt::format("workers: {} ({})", plan_.workers, plan_.workers_reason));
+}
+
+void Planner::size_workers_heap() {
+  if (plan_.memory) {
+    const Bytes reserve = memory_reserve(*plan_.memory);
+    const std::uint64_t left =
+        plan_.memory->value > reserve.value ? plan_.memory->value - reserve.value : 0;
+    const std::uint64_t sharers = std::uint64_t{plan_.workers} + request_.spares;
+    plan_.memory_per_worker = Bytes{left / sharers};
+    heap_step(fmt::format("memory per worker: ({} - {} reserve) / {}{} = {}",
+                          format_size(*plan_.memory), format_size(reserve), sharers,
+                          request_.spares > 0 ? " (spares counted)" : "",
+                          format_size(*plan_.memory_per_worker)));
+  }
+  if (!request_.heap_auto) {
+    plan_.heap_reason = "left to Node: switched off by setting";
+  } else if (request_.heap_option) {
+    plan_.heap_reason = "left alone: set by " + printable(*request_.heap_option, 80);
+  } else if (!plan_.memory_per_worker) {
+    plan_.heap_reason = "left to Node: neither a limit nor the machine's memory is known";
+  } else {
+    const SizedHeap sized = size_heap(*plan_.memory_per_worker);
+    plan_.heap = sized.size;
+    plan_.heap_reason = fmt::format("{} - {} MiB outside the heap - 3 x {} MiB semi space",
+                                    format_size(*plan_.memory_per_worker), kOutsideHeapMib,
+                                    sized.size.semi_space_mib);
+    if (!resources_.memory_limit && plan_.heap->old_space_mib > kNodesLargestDefaultMib) {
+      plan_.heap->old_space_mib = kNodesLargestDefaultMib;
+      plan_.heap_reason = fmt::format(
+          "no memory limit: the machine's memory is shared, not above Node's own largest default");
+    }
+    if (sized.cramped) {
+      plan_.heap_reason = fmt::format("{} per worker is too little, the least that starts is used",
+                                      format_size(*plan_.memory_per_worker));
+      plan_.warnings.push_back(fmt::format(
+          "{} per worker is less than a Node worker needs: expect it to be killed by the kernel",
+          format_size(*plan_.memory_per_worker)));
+    }
+  }
+  heap_step(plan_.heap ? fmt::format("heap per worker: {} MiB ({})", plan_.heap->old_space_mib,
+                                     plan_.heap_reason)
+                       : fmt::format("heap per worker: {}", plan_.heap_reason));
+}
+
+}  // namespace
+
+unsigned workers_for_cpus(MilliCpu cpus) {
+  const std::uint64_t whole = cpus.value / 1000;
+  const std::uint64_t needed = cpus.value / 1200 + (cpus.value % 1200 != 0 ? 1 : 0);
+  const std::uint64_t workers = std::max({std::uint64_t{1}, whole, needed});
+  return static_cast<unsigned>(std::min<std::uint64_t>(workers, UINT32_MAX));
+}
+
+Bytes memory_reserve(Bytes memory) {
+  return Bytes{std::max<std::uint64_t>(32 * kMiB, memory.value / 20)};
+}
+
+Plan make_plan(const Resources& resources, const SizingRequest& request) {
+  return Planner(resources, request).make();
+}
+
+}  // namespace ni

@@ -1,0 +1,62 @@
+#pragma once
+
+// What we decide from what the container grants: how many workers, and what heap each gets. Every
+// number has its reason.
+//
+//   by CPU     max(1, floor(cpus), ceil(cpus / 1.2))         fewest workers that can use the CPUs:
+//                                                            one with its helper threads uses 1.2
+//   by memory  max(1, floor((memory - reserve) / 128 MiB))   reserve: the larger of 32 MiB and 5 %
+//   workers    the smaller of both; what the user says explicitly wins
+//
+// When neither a quota nor a cpuset narrows the CPUs down they are shared with the rest of the
+// machine: at most 16 are used.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/types.h"
+#include "core/container/resources.h"
+#include "core/settings/config.h"
+#include "core/sizing/heap.h"
+
+namespace ni {
+
+struct SizingRequest {
+  WorkerCount workers = {};                            // the setting, or WEB_CONCURRENCY
+  std::optional<unsigned> max_workers = std::nullopt;  // does not bound an explicit N
+  unsigned spares = 0;  // parked workers: they need memory, but no CPU
+  bool heap_auto = true;
+  std::optional<std::string> heap_option =
+      std::nullopt;  // the user sizes the heap already, by this option
+  // This program's part of the container, in thousandths (core/shares.h).
+  unsigned cpu_share = 1000;
+  unsigned memory_share = 1000;
+};
+
+struct Plan {
+  unsigned workers = 1;
+  MilliCpu cpus;                           // this program's share
+  std::optional<Bytes> memory;             // this program's share, before the reserve
+  std::optional<Bytes> memory_per_worker;  // after the reserve, spares counted
+  std::optional<HeapSize> heap;            // nullopt: left to Node or the user
+
+  std::string workers_reason;           // one line: "ceil(1.5 CPUs / 1.2) = 2"
+  std::string heap_reason;              // one line
+  std::vector<std::string> steps;       // the arithmetic of the workers, line by line
+  std::vector<std::string> heap_steps;  // that of the heap
+  std::vector<std::string> warnings;    // what the user should know
+};
+
+Plan make_plan(const Resources& resources, const SizingRequest& request);
+
+// max(1, floor(cpus), ceil(cpus / 1.2)) in integers.
+unsigned workers_for_cpus(MilliCpu cpus);
+
+// The larger of 32 MiB and 5 %: nodeinit itself, page cache, short peaks.
+Bytes memory_reserve(Bytes memory);
+
+inline constexpr unsigned kMostSharedCpus = 16;
+inline constexpr Bytes kLeastPerWorker{128 * kMiB};
+
+}  // namespace ni

@@ -1,0 +1,62 @@
+#include "core/sizing/sizing.h"
+
+#include <algorithm>
+
+#include "core/sizing/heap.h"
+
+namespace ni {
+namespace {
+
+constexpr std::string_view kNodeOptions = "NODE_OPTIONS";
+
+}  // namespace
+
+SizingRequest sizing_request(const ProgramConfig& program, const ContainerPart& part,
+                             const Environment& environment) {
+  SizingRequest request{.workers = program.workers,
+                        .max_workers = program.max_workers,
+                        .spares = program.spares,
+                        .heap_auto = program.heap_auto,
+                        .heap_option = {},
+                        .cpu_share = part.cpu,
+                        .memory_share = part.memory};
+  if (!program.command.empty() && is_node(program.command.front())) {
+    request.heap_option = heap_option_in_argv(program.command);
+  }
+  if (!request.heap_option) {
+    const auto own = find_variable(program.environment, kNodeOptions);
+    const auto value = own ? own : find_variable(environment, kNodeOptions);
+    request.heap_option = heap_option_in_node_options(value.value_or(""));
+  }
+  return request;
+}
+
+std::vector<Plan> plan_programs(const Resources& resources, const Config& config,
+                                const Environment& environment) {
+  const auto parts = share_out(config.programs, resources.cpus.value);
+  std::vector<Plan> plans;
+  for (std::size_t i = 0; i < config.programs.size(); ++i) {
+    plans.push_back(
+        make_plan(resources, sizing_request(config.programs[i], parts[i], environment)));
+  }
+  return plans;
+}
+
+void apply_heap(const Plan& plan, std::vector<std::string>& argv, Environment& environment) {
+  if (!plan.heap || argv.empty()) {
+    return;
+  }
+  if (is_node(argv.front())) {
+    argv = with_heap_flags(argv, *plan.heap);
+    return;
+  }
+  const auto variable =
+      std::ranges::find(environment, kNodeOptions, &Environment::value_type::first);
+  if (variable == environment.end()) {
+    environment.emplace_back(kNodeOptions, node_options_with_heap_flags({}, *plan.heap));
+  } else {
+    variable->second = node_options_with_heap_flags(variable->second, *plan.heap);
+  }
+}
+
+}  // namespace ni

@@ -1,0 +1,63 @@
+#include "core/supervision/restart.h"
+
+#include <algorithm>
+
+namespace ni {
+
+std::string_view to_string(DeathCause cause) {
+  switch (cause) {
+    case DeathCause::asked:
+      return "asked";
+    case DeathCause::left_by_itself:
+      return "left_by_itself";
+    case DeathCause::crashed:
+      return "crashed";
+    case DeathCause::never_ready:
+      return "never_ready";
+    case DeathCause::unresponsive:
+      return "unresponsive";
+    case DeathCause::oom_killed:
+      return "oom_killed";
+    case DeathCause::spawn_failed:
+      return "spawn_failed";
+  }
+  return "unknown";
+}
+
+bool wants_restart(const ProgramConfig& config, DeathCause cause, ExitStatus status) {
+  if (!status.by_signal() &&
+      std::ranges::find(config.stop_codes, status.as_exit_code()) != config.stop_codes.end()) {
+    return false;
+  }
+  switch (config.restart) {
+    case RestartMode::always:
+      return true;
+    case RestartMode::on_failure:
+      return cause != DeathCause::left_by_itself && cause != DeathCause::asked;
+    case RestartMode::never:
+      return false;
+  }
+  return true;
+}
+
+Duration BackoffState::next(const Backoff& backoff, Random& random) {
+  Duration delay = backoff.first;
+  for (unsigned i = 0; i < failures_ && delay < backoff.limit; ++i) {
+    delay *= 2;
+  }
+  ++failures_;
+  return random.jittered(std::min(delay, backoff.limit), 20);
+}
+
+bool CrashLoop::record(const RestartIntensity& limit, Instant now) {
+  deaths_.push_back(now);
+  return deaths_.size() >= limit.deaths;
+}
+
+void CrashLoop::stable(const RestartIntensity& limit, Instant now) {
+  while (!deaths_.empty() && deaths_.front() + limit.window < now) {
+    deaths_.pop_front();
+  }
+}
+
+}  // namespace ni

@@ -1,0 +1,168 @@
+// Replacing workers that work: reload, restart by hand, age, memory. One rule for all: a worker
+// whose incarnation is not above its slot's `replace_through` gives way to a successor, at most
+// `surge` at a time.
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "core/supervision/supervisor.h"
+
+namespace ni {
+
+std::string_view to_string(ReplaceFor reason) {
+  switch (reason) {
+    case ReplaceFor::reload:
+      return "reload";
+    case ReplaceFor::restart:
+      return "restart";
+    case ReplaceFor::age:
+      return "age";
+    case ReplaceFor::memory:
+      return "memory";
+  }
+  return "unknown";
+}
+
+void Supervisor::begin_rollout(Program& program, Turn turn) {
+  if (program.stage != Program::Stage::serving) {
+    const std::string why =
+        program.stage == Program::Stage::finished
+            ? "the program has ended"
+            : "the program does not listen yet: there is nothing to replace without a loss";
+    report(LogLevel::warn, "reload_refused", "reload refused: " + why, nullptr, turn);
+    turn.out.push_back(action::RolloutEnded{program.id, false, why});
+    return;
+  }
+  report(LogLevel::info, "reload_started",
+         fmt::format("reload {}: {} {} to replace", program.rollout ? "started anew" : "started",
+                     program.target, program.target == 1 ? "worker" : "workers"),
+         nullptr, turn);
+  program.rollout = Rollout{.through = last_incarnation_, .started_at = turn.now};
+  // Spares are of the old release too.
+  for (const Incarnation old : program.spares) {
+    if (Worker* spare = find(old)) {
+      end(*spare, EndReason::replaced, turn);
+    }
+  }
+  for (Slot& slot : program.slots) {
+    slot.replace_through = last_incarnation_;
+    slot.replace_for = ReplaceFor::reload;
+    slot.replace_after.reset();
+    if (slot.state == SlotState::backing_off) {
+      slot.retry_at = turn.now;  // what made it fail may be what the reload cures
+    }
+  }
+}
+
+void Supervisor::advance_replacements(Program& program, Turn turn) {
+  // Under way: successors that rise, and predecessors not gone yet (their memory counts).
+  std::size_t under_way = 0;
+  for (const auto& [incarnation, worker] : workers_) {
+    if (worker.program == program.id && !worker.spare) {
+      const bool is_successor = program.slots[worker.slot.value].successor == incarnation;
+      under_way += is_successor || worker.end_reason == EndReason::replaced ? 1 : 0;
+    }
+  }
+  const bool break_before_make = program.config.surge == 0;
+  const std::size_t at_once = break_before_make ? 1 : program.config.surge;
+  if (break_before_make) {
+    // One down at a time, whatever took it down: the next must be ready before the next slot's turn
+    // comes.
+    under_way +=
+        static_cast<std::size_t>(std::ranges::count_if(program.slots, [this](const Slot& slot) {
+          return slot.wanted && slot.state != SlotState::finished &&
+                 !(slot.current && find(*slot.current)->state == WorkerState::ready);
+        }));
+  }
+  for (Slot& slot : program.slots) {
+    if (slot.replace_after && (!slot.wants_replacement() || *slot.replace_after <= turn.now)) {
+      slot.replace_after.reset();
+    }
+  }
+  for (Slot& slot : program.slots) {
+    if (slot.replace_after || under_way >= (is_guard(slot.replace_for) ? 1 : at_once)) {
+      continue;
+    }
+    Worker* current = slot.current ? find(*slot.current) : nullptr;
+    if (!slot.wants_replacement() || slot.successor || current == nullptr ||
+        current->state != WorkerState::ready) {
+      continue;
+    }
+    ++under_way;
+    report(LogLevel::info, "worker_replacing",
+           fmt::format("is being replaced ({})", to_string(slot.replace_for)), current, turn);
+    if (break_before_make) {
+      // The next one must be ready before the next slot's turn comes: a slot without a ready worker
+      // counts too.
+      end(*current, EndReason::replaced, turn);
+    } else if (Worker* spare = take_spare(program, slot.replace_through)) {
+      promote(*spare, slot, turn);
+    } else {
+      spawn(program, slot, turn);
+    }
+  }
+}
+
+// A successor died or never got ready. Its predecessor goes on; if it was part of a reload, the
+// reload has failed.
+void Supervisor::replacement_failed(Program& program, Slot& slot, const std::string& why,
+                                    Turn turn) {
+  if (!program.rollout) {
+    std::string then = "the worker before it goes on";
+    if (is_guard(slot.replace_for)) {
+      const Duration delay = slot.backoff.next(program.config.restart_backoff, random_);
+      slot.replace_after = turn.now + delay;
+      then += fmt::format(", the next attempt in {}",
+                          format_duration(std::chrono::ceil<std::chrono::milliseconds>(delay)));
+    } else {
+      slot.replace_through = Incarnation{};
+    }
+    report(LogLevel::error, "replacement_failed",
+           fmt::format("slot {}: the replacement ({}) failed; {}", slot.id.value,
+                       to_string(slot.replace_for), then),
+           nullptr, turn);
+    return;
+  }
+  program.rollout.reset();
+  for (Slot& each : program.slots) {
+    each.replace_through = Incarnation{};
+    if (Worker* successor = each.successor ? find(*each.successor) : nullptr) {
+      end(*successor, EndReason::rollout_failed, turn);
+    }
+  }
+  const std::string reason = fmt::format("the new worker of slot {} {}", slot.id.value, why);
+  report(LogLevel::error, "reload_failed",
+         fmt::format("reload failed: {}; workers that were not replaced yet go on serving", reason),
+         nullptr, turn);
+  turn.out.push_back(action::RolloutEnded{program.id, false, reason});
+}
+
+void Supervisor::finish_rollout_if_done(Program& program, Turn turn) {
+  if (!program.rollout) {
+    return;
+  }
+  for (const Slot& slot : program.slots) {
+    if (!slot.wanted || slot.state == SlotState::finished) {
+      continue;
+    }
+    const Worker* current = slot.current ? find(*slot.current) : nullptr;
+    if (current == nullptr || !current->is_ready() || slot.wants_replacement()) {
+      return;
+    }
+  }
+  const bool old_ones_left = std::ranges::any_of(workers_, [&](const auto& entry) {
+    return entry.second.program == program.id && entry.first <= program.rollout->through;
+  });
+  if (old_ones_left) {
+    return;
+  }
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(turn.now - program.rollout->started_at);
+  program.rollout.reset();
+  report(LogLevel::info, "reload_done",
+         fmt::format("reload done in {}: every worker is a new one", format_duration(took)),
+         nullptr, turn);
+  turn.out.push_back(action::RolloutEnded{program.id, true, ""});
+}
+
+}  // namespace ni

@@ -1,0 +1,85 @@
+// Spares: workers that are started and loaded like any other, but whose questions for sockets are
+// not answered until they are needed. A promotion costs one answer in place of one start of Node.
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "core/supervision/supervisor.h"
+
+namespace ni {
+
+// A spare is missing, and no slot is in greater need: a spare is of no use where a worker is
+// missing.
+bool Supervisor::wants_spare(const Program& program) const {
+  const bool slots_full = std::ranges::all_of(program.slots, [](const Slot& slot) {
+    return !slot.wanted || slot.state == SlotState::occupied || slot.state == SlotState::finished;
+  });
+  // Those that end hold their memory until they are gone.
+  const auto alive = std::ranges::count_if(workers_, [&](const auto& entry) {
+    return entry.second.program == program.id && entry.second.spare;
+  });
+  return program.stage == Program::Stage::serving && slots_full &&
+         static_cast<std::size_t>(alive) < program.config.spares;
+}
+
+void Supervisor::fill_spares(Program& program, Turn turn) {
+  std::erase_if(program.spares, [this](Incarnation spare) {
+    const Worker* worker = find(spare);
+    return worker == nullptr || worker->state != WorkerState::parked;
+  });
+  while (wants_spare(program) && program.spare_retry_at <= turn.now) {
+    const unsigned instance = lowest_free_instance(program);
+    Worker& worker = make_worker(program, turn);
+    worker.instance = instance;
+    worker.spare = true;
+    worker.state = WorkerState::parked;
+    program.spares.push_back(worker.incarnation);
+    turn.out.push_back(action::Spawn{.worker = worker.incarnation,
+                                     .program = program.id,
+                                     .slot = {},
+                                     .instance = instance,
+                                     .slots = program.target,
+                                     .inspector = take_inspector(program, worker),
+                                     .alone = false,
+                                     .parked = true});
+  }
+}
+
+// The oldest spare that is loaded and newer than that incarnation.
+Worker* Supervisor::take_spare(Program& program, Incarnation newer_than) {
+  for (const Incarnation spare : program.spares) {
+    Worker* worker = find(spare);
+    if (worker != nullptr && worker->state == WorkerState::parked && worker->asked_for_socket &&
+        spare > newer_than) {
+      return worker;
+    }
+  }
+  return nullptr;
+}
+
+void Supervisor::promote(Worker& spare, Slot& slot, Turn turn) {
+  std::erase(program_of(spare).spares, spare.incarnation);
+  spare.spare = false;
+  spare.slot = slot.id;
+  occupy(slot, spare.incarnation);
+  input(spare, WorkerInput::promoted, turn);
+  spare.deadline = turn.now + program_of(spare).config.ready_timeout;
+  report(LogLevel::info, "spare_promoted", "was a spare and takes the slot", &spare, turn);
+  turn.out.push_back(action::Promote{spare.incarnation, slot.id});
+}
+
+void Supervisor::spare_died(Program& program, const Worker& worker, const std::string& story,
+                            Turn turn) {
+  if (is_stopping() || worker.end_reason != EndReason::not_asked) {
+    report(LogLevel::info, "worker_ended", story, &worker, turn);
+    return;
+  }
+  const Duration delay = program.spare_backoff.next(program.config.restart_backoff, random_);
+  program.spare_retry_at = turn.now + delay;
+  report(LogLevel::warn, "spare_died",
+         fmt::format("{}; the next spare in {}", story,
+                     format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(delay))),
+         &worker, turn);
+}
+
+}  // namespace ni

@@ -1,0 +1,425 @@
+// The life of a worker and of the slot it is in.
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+#include "base/text.h"
+#include "core/supervision/supervisor.h"
+
+namespace ni {
+namespace {
+
+// A worker that failed us (never ready, unresponsive) gets SIGKILL so long after SIGTERM.
+constexpr Duration kFailedTermTimeout = 5s;
+// Of the time a worker has to end, so much is kept for what it does on SIGTERM after its drain was
+// cut off.
+constexpr Duration kLongestTermReserve = 5s;
+// A worker past its age that is still there is looked at again after so long.
+constexpr Duration kLongestRetirement = 60s;
+
+Duration term_reserve(Duration grace) {
+  return std::min(grace / 4, kLongestTermReserve);
+}
+
+// What is said of a death.
+std::string tell(const Death& death, const std::string& last_words) {
+  const std::string status = to_string(death.status);
+  std::string story;
+  switch (death.cause) {
+    case DeathCause::spawn_failed:
+      return "could not be started: " + last_words;
+    case DeathCause::asked:
+      return fmt::format("ended ({})", status);
+    case DeathCause::left_by_itself:
+      story = fmt::format("left by itself ({})", status);
+      break;
+    case DeathCause::oom_killed:
+      story = fmt::format("was killed by the kernel: out of memory ({})", status);
+      break;
+    case DeathCause::crashed:
+    case DeathCause::never_ready:
+    case DeathCause::unresponsive:
+      story = fmt::format("died: {}", status);
+      break;
+  }
+  return last_words.empty() ? story : story + ", its last words: " + last_words;
+}
+
+}  // namespace
+
+Worker& Supervisor::make_worker(Program& program, Turn turn) {
+  last_incarnation_ = Incarnation{last_incarnation_.value + 1};
+  Worker worker;
+  worker.incarnation = last_incarnation_;
+  worker.program = program.id;
+  worker.spawned_at = turn.now;
+  worker.counts_servers = program.config.ready == Readiness::listen;
+  return workers_.emplace(worker.incarnation, worker).first->second;
+}
+
+// Without spares a worker has the number of its slot. A promoted spare brings its own along, and
+// the next spare gets the one that became free.
+unsigned Supervisor::lowest_free_instance(const Program& program) const {
+  std::vector<bool> taken(program.target + program.config.spares + 1);
+  for (const auto& [incarnation, worker] : workers_) {
+    if (worker.program == program.id && worker.is_rising() && worker.instance < taken.size()) {
+      taken[worker.instance] = true;
+    }
+  }
+  return static_cast<unsigned>(std::ranges::find(taken, false) - taken.begin());
+}
+
+// Its instance's; while that still belongs to its predecessor, the first free one behind all slots.
+unsigned Supervisor::take_inspector(const Program& program, Worker& worker) {
+  const auto is_taken = [&](unsigned number) {
+    return std::ranges::any_of(workers_, [&](const auto& entry) {
+      return entry.second.program == program.id && entry.second.inspector == number;
+    });
+  };
+  unsigned number = worker.instance;
+  for (unsigned other = program.target + program.config.spares; is_taken(number); ++other) {
+    number = other;
+  }
+  worker.inspector = number;
+  return number;
+}
+
+// A new worker for the slot: its first, or the successor of its current one.
+void Supervisor::spawn(Program& program, Slot& slot, Turn turn) {
+  const Worker* predecessor = slot.current ? find(*slot.current) : nullptr;
+  const unsigned instance = predecessor != nullptr       ? predecessor->instance
+                            : program.config.spares == 0 ? slot.id.value
+                                                         : lowest_free_instance(program);
+  Worker& worker = make_worker(program, turn);
+  worker.slot = slot.id;
+  worker.instance = instance;
+  // A program that may be a job has all the time it wants; a server is late when others of it have
+  // listened, or when readiness is what the user has chosen a sign for.
+  const bool may_be_job = program.stage == Program::Stage::probing && worker.counts_servers;
+  if (!may_be_job) {
+    worker.deadline = turn.now + program.config.ready_timeout;
+  }
+  occupy(slot, worker.incarnation);
+  turn.out.push_back(action::Spawn{.worker = worker.incarnation,
+                                   .program = program.id,
+                                   .slot = slot.id,
+                                   .instance = instance,
+                                   .slots = program.target,
+                                   .inspector = take_inspector(program, worker),
+                                   .alone = program.stage == Program::Stage::probing,
+                                   .parked = false});
+}
+
+void Supervisor::occupy(Slot& slot, Incarnation worker) {
+  if (slot.state == SlotState::occupied) {
+    slot.successor = worker;
+  } else {
+    slot.state = SlotState::occupied;
+    slot.current = worker;
+  }
+}
+
+void Supervisor::fill_vacancies(Program& program, Turn turn) {
+  for (Slot& slot : program.slots) {
+    const bool may_start = program.stage == Program::Stage::serving || slot.id.value == 0;
+    const bool empty = slot.state == SlotState::vacant || slot.state == SlotState::backing_off;
+    if (!slot.wanted || !may_start || !empty) {
+      continue;
+    }
+    if (Worker* spare = take_spare(program, Incarnation{})) {  // it has shown that it can start
+      promote(*spare, slot, turn);
+    } else if (slot.state == SlotState::vacant || slot.retry_at <= turn.now) {
+      spawn(program, slot, turn);
+    }
+  }
+}
+
+void Supervisor::input(Worker& worker, WorkerInput input, Turn turn) {
+  if (const auto next = next_state(worker.state, input)) {
+    enter(worker, *next, turn);
+  }
+}
+
+// What is done on entering a state (the table in worker.h says when). `terminating` and `killing`
+// may be entered again, by a Spawned that came late or by the deadline of `killing`.
+void Supervisor::enter(Worker& worker, WorkerState state, Turn turn) {
+  worker.state = state;
+  worker.deadline.reset();
+  switch (state) {
+    case WorkerState::parked:
+    case WorkerState::starting:
+    case WorkerState::dead:
+      break;
+    case WorkerState::ready:
+      became_ready(worker, turn);
+      break;
+    case WorkerState::draining:
+      if (!worker.kill_by) {
+        worker.kill_by = kill_by(turn);
+      }
+      worker.deadline = *worker.kill_by - term_reserve(settings_.grace);
+      turn.out.push_back(action::Disconnect{worker.incarnation});
+      break;
+    case WorkerState::terminating:
+      if (!worker.kill_by) {
+        worker.kill_by = turn.now + std::min(settings_.grace, kFailedTermTimeout);
+      }
+      worker.deadline = worker.kill_by;
+      if (worker.pid) {
+        const ProgramConfig& config = program_of(worker).config;
+        const bool hangs = worker.end_reason == EndReason::unresponsive;
+        turn.out.push_back(action::SendSignal{worker.incarnation, *worker.pid,
+                                              hangs ? config.hang_signal : config.stop_signal,
+                                              program_of(worker).signal_group});
+      }
+      break;
+    case WorkerState::killing:
+      worker.deadline = turn.now + kKillInterval;
+      if (worker.pid) {
+        const bool said = worker.end_reason == EndReason::unresponsive &&
+                          program_of(worker).config.hang_signal == signals::kill;
+        if (!worker.had_to_kill && !said) {
+          report(LogLevel::warn, "worker_killed",
+                 "did not end in time: SIGKILL to its process group", &worker, turn);
+        }
+        worker.had_to_kill = true;
+        turn.out.push_back(
+            action::SendSignal{worker.incarnation, *worker.pid, signals::kill, true});
+      }
+      break;
+  }
+}
+
+void Supervisor::worker_deadline(Worker& worker, Turn turn) {
+  Program& program = program_of(worker);
+  if (worker.state == WorkerState::starting) {
+    report(LogLevel::error, "worker_never_ready",
+           fmt::format("was not ready within {}: it is ended",
+                       format_duration(program.config.ready_timeout)),
+           &worker, turn);
+    end(worker, EndReason::never_ready, turn);
+  } else if (worker.state != WorkerState::ready) {
+    input(worker, WorkerInput::deadline, turn);
+  } else {
+    ready_deadline(worker, turn);
+  }
+}
+
+// A ready worker has proved itself, or has come to its age.
+void Supervisor::ready_deadline(Worker& worker, Turn turn) {
+  Program& program = program_of(worker);
+  Slot& slot = slot_of(worker);
+  const Instant stable_at = *worker.ready_at + kMinimumUptime;
+  if (!worker.stable && stable_at <= turn.now) {
+    worker.stable = true;
+    if (!slot.wants_replacement()) {  // one that is above its memory has proved nothing
+      slot.backoff.reset();
+    }
+    program.crash_loop.stable(program.config.restart_limit, turn.now);
+  }
+  if (worker.retire_at && *worker.retire_at <= turn.now) {
+    if (slot.current == worker.incarnation && !slot.wants_replacement()) {
+      slot.replace_through = worker.incarnation;
+      slot.replace_for = ReplaceFor::age;
+    }
+    // A reload that fails forgets what was to be replaced.
+    const Duration age = program.config.max_age.value_or(kLongestRetirement);
+    worker.retire_at = turn.now + std::min(age, kLongestRetirement);
+  }
+  worker.deadline = worker.retire_at;
+  if (!worker.stable && (!worker.deadline || stable_at < *worker.deadline)) {
+    worker.deadline = stable_at;
+  }
+}
+
+void Supervisor::became_ready(Worker& worker, Turn turn) {
+  Slot& slot = slot_of(worker);
+  worker.ready_at = turn.now;
+  if (const auto age = program_of(worker).config.max_age) {
+    worker.retire_at = turn.now + random_.jittered(*age, 10);
+  }
+  ready_deadline(worker, turn);
+  report(LogLevel::info, "worker_ready",
+         fmt::format("is ready after {}",
+                     format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(
+                         turn.now - worker.spawned_at))),
+         &worker, turn);
+  became_server(program_of(worker), turn);
+  if (slot.successor == worker.incarnation) {
+    Worker* predecessor = find(*slot.current);
+    slot.current = std::exchange(slot.successor, std::nullopt);
+    if (NI_ASSERT(predecessor != nullptr)) {
+      end(*predecessor, EndReason::replaced, turn);
+    }
+  }
+  if (!slot.wanted) {
+    end(worker, EndReason::scaled_down, turn);
+  }
+}
+
+// The program is a server: the others may start.
+void Supervisor::became_server(Program& program, Turn /*turn*/) {
+  if (program.stage == Program::Stage::probing) {
+    program.stage = Program::Stage::serving;
+  }
+}
+
+// Asks a worker to end. The first reason stays, the earliest time to SIGKILL holds.
+void Supervisor::end(Worker& worker, EndReason reason, Turn turn) {
+  if (worker.end_reason == EndReason::not_asked) {
+    worker.end_reason = reason;
+  }
+  const bool at_fault = reason == EndReason::never_ready || reason == EndReason::unresponsive;
+  if (!at_fault && !worker.kill_by) {
+    worker.kill_by = kill_by(turn);
+  }
+  // A command that is not node itself and has never asked for a socket will not hear of a drain.
+  const bool listens_to_us = !program_of(worker).signal_group || worker.asked_for_socket;
+  const ProgramConfig& config = program_of(worker).config;
+  if (reason == EndReason::unresponsive && config.hang_signal == signals::kill) {
+    input(worker, WorkerInput::kill, turn);
+  } else {
+    const bool politely = !at_fault && listens_to_us && config.stop == StopStyle::drain;
+    input(worker, politely ? WorkerInput::stop : WorkerInput::terminate, turn);
+  }
+}
+
+Instant Supervisor::kill_by(Turn turn) const {
+  return is_stopping() ? stop_deadline_ : turn.now + settings_.grace;
+}
+
+// A worker is gone (it is no longer in workers_): what becomes of its slot.
+void Supervisor::died(Worker worker, ExitStatus status, DeathCause cause,
+                      const std::string& last_words, Turn turn) {
+  Program& program = program_of(worker);
+  const Death death{.cause = cause, .status = status, .at = turn.now};
+  const std::string story = tell(death, last_words);
+  worker.state = WorkerState::dead;
+  if (worker.spare) {
+    spare_died(program, worker, story, turn);
+    return;
+  }
+  Slot& slot = slot_of(worker);
+  ++slot.deaths[static_cast<std::size_t>(cause)];
+  slot.last_death = death;
+  if (slot.successor == worker.incarnation) {
+    slot.successor.reset();
+    if (cause != DeathCause::asked) {
+      report(LogLevel::error, "worker_died", story, &worker, turn);
+      replacement_failed(program, slot, story, turn);
+    }
+  } else if (slot.current == worker.incarnation) {
+    vacate(program, slot, worker, death, story, turn);
+  } else {
+    report(LogLevel::info, "worker_ended", story, &worker, turn);
+  }
+}
+
+// The slot has lost its current worker.
+void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, const Death& death,
+                        const std::string& story, Turn turn) {
+  slot.current = std::exchange(slot.successor, std::nullopt);
+  if (slot.current) {  // the successor takes over before its time
+    report(LogLevel::warn, "worker_died", story + "; its successor is on its way", &worker, turn);
+    return;
+  }
+  slot.state = SlotState::vacant;
+  if (is_stopping() || death.cause == DeathCause::asked) {
+    report(LogLevel::info, "worker_ended", story, &worker, turn);
+    if (program.stage == Program::Stage::probing && is_stopping()) {
+      program.exit_code = death.status.as_exit_code();  // a job cut short has not succeeded
+    }
+    return;
+  }
+  const int code = death.status.as_exit_code();
+  const bool is_job = program.stage == Program::Stage::probing && !program.config.restart_was_set;
+  if (is_job && death.cause != DeathCause::never_ready && !worker.lacked) {
+    report(code == 0 ? LogLevel::info : LogLevel::error, "program_ended",
+           story + ", without ever listening: it ran once", &worker, turn);
+    slot.state = SlotState::finished;
+    program_finished(
+        program, code,
+        fmt::format("the program ended without listening ({})", to_string(death.status)), turn);
+    return;
+  }
+  if (!worker.lacked && !wants_restart(program.config, death.cause, death.status)) {
+    report(LogLevel::warn, "worker_died",
+           story + "; it is not restarted (NODEINIT_RESTART, NODEINIT_STOP_CODES)", &worker, turn);
+    slot.state = SlotState::finished;
+    if (code != 0 || !program.exit_code) {
+      program.exit_code = code;
+    }
+    // While the first one is alone the other slots are vacant, and now nobody will fill them.
+    const bool alone = program.stage == Program::Stage::probing;
+    const bool all_finished = std::ranges::all_of(program.slots, [alone](const Slot& each) {
+      return !each.wanted || each.state == SlotState::finished ||
+             (alone && each.state == SlotState::vacant);
+    });
+    if (all_finished) {
+      program_finished(program, *program.exit_code,
+                       "every worker has ended and none is to be restarted", turn);
+    }
+    return;
+  }
+  if (program.rollout && worker.incarnation > program.rollout->through && !worker.ready_at) {
+    replacement_failed(program, slot, story, turn);
+  }
+  if (!any_ready(program) && program.crash_loop.record(program.config.restart_limit, turn.now)) {
+    const std::string why =
+        fmt::format("restart limit reached: {} deaths and no worker ready; the last one {}",
+                    program.crash_loop.deaths(), story);
+    report(LogLevel::error, "restart_limit", why, &worker, turn);
+    const bool hides_failure = code == 0 && death.cause != DeathCause::left_by_itself;
+    slot.state = SlotState::finished;
+    program_finished(program, hides_failure ? 1 : code, why, turn);
+    return;
+  }
+  const Duration delay = slot.backoff.next(program.config.restart_backoff, random_);
+  slot.state = SlotState::backing_off;
+  slot.retry_at = turn.now + delay;
+  ++slot.restarts;
+  report(LogLevel::warn, "worker_died",
+         fmt::format("{}; restarting in {}", story,
+                     format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(delay))),
+         &worker, turn);
+}
+
+// A wish from outside: before the start it is noted, after the stop it is too late.
+void Supervisor::change_target(Program& program, unsigned workers, Turn turn) {
+  if (phase_ < Phase::running) {
+    program.target = workers;
+  } else if (phase_ == Phase::running) {
+    set_target(program, workers, turn);
+  }
+}
+
+void Supervisor::set_target(Program& program, unsigned workers, Turn turn) {
+  program.target = workers;
+  while (program.slots.size() < workers) {
+    Slot slot;
+    slot.id = SlotId{static_cast<std::uint32_t>(program.slots.size())};
+    program.slots.push_back(std::move(slot));
+  }
+  turn.out.push_back(action::SetSlots{program.id, workers});
+  for (Slot& slot : program.slots) {
+    const bool wanted = slot.id.value < workers;
+    if (slot.wanted == wanted) {
+      continue;
+    }
+    slot.wanted = wanted;
+    if (wanted) {
+      continue;
+    }
+    for (const auto leaving : {slot.current, slot.successor}) {
+      if (Worker* worker = leaving ? find(*leaving) : nullptr) {
+        end(*worker, EndReason::scaled_down, turn);
+      }
+    }
+    if (slot.state != SlotState::occupied) {
+      slot.state = SlotState::vacant;
+      slot.backoff.reset();
+    }
+  }
+}
+
+}  // namespace ni

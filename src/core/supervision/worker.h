@@ -1,0 +1,124 @@
+#pragma once
+
+// One process from spawn to reap. A worker only moves forward; what it was is never undone:
+//
+//   state ↓ input →  promoted  ready  deadline     stop         terminate    closed       kill     exited
+//   parked           starting  ·      ·            terminating  terminating  ·            killing  dead
+//   starting         ·         ready  terminating  terminating  terminating  ·            killing  dead
+//   ready            ·         ·      ·            draining     terminating  draining     killing  dead
+//   draining         ·         ·      terminating  ·            terminating  terminating  killing  dead
+//   terminating      ·         ·      killing      ·            ·            ·            killing  dead
+//   killing          ·         ·      killing      ·            ·            ·            ·        dead
+//   dead             ·         ·      ·            ·            ·            ·            ·        ·
+//
+// `stop` is the polite end (drain first); `terminate` skips the drain: a worker that does not
+// answer, one that is not to be drained (NODEINIT_STOP=signal), a quick stop. The channel of a
+// ready worker closes when the program itself disconnects; that of a draining one when its last
+// connection has ended (node lib/internal/cluster/child.js _disconnect()): both go one step on.
+// What is done on entering a state stands in supervisor_workers.cpp, Supervisor::enter().
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/exit_status.h"
+#include "base/types.h"
+#include "core/supervision/event.h"
+
+namespace ni {
+
+enum class WorkerState : std::uint8_t {
+  parked,
+  starting,
+  ready,
+  draining,
+  terminating,
+  killing,
+  dead
+};
+inline constexpr std::size_t kWorkerStates = 7;
+
+enum class WorkerInput : std::uint8_t {
+  promoted,
+  ready,
+  deadline,
+  stop,
+  terminate,
+  channel_closed,
+  kill,
+  exited
+};
+inline constexpr std::size_t kWorkerInputs = 8;
+
+std::string_view to_string(WorkerState state);
+
+// Where an input leads; nullopt: the worker stays and nothing is done. `killing` is entered again
+// by its deadline: SIGKILL is sent until the process is gone.
+std::optional<WorkerState> next_state(WorkerState state, WorkerInput input);
+
+// Why we ended a worker; `not_asked` while we have not.
+enum class EndReason : std::uint8_t {
+  not_asked,
+  container_stop,
+  scaled_down,
+  replaced,  // its successor is ready, or takes its place (reload, restart, age, memory)
+  rollout_failed,
+  never_ready,
+  unresponsive
+};
+
+struct Worker {
+  Incarnation incarnation;
+  ProgramId program;
+  SlotId slot;            // meaningless while `spare`
+  unsigned instance = 0;  // NODE_APP_INSTANCE: the lowest number free when it was spawned
+  std::optional<unsigned> inspector;  // number of its inspector's port: the instance, unless taken
+  bool spare = false;                 // parked, or ended before it was promoted: it has no slot
+  WorkerState state = WorkerState::starting;
+  std::optional<Pid> pid;  // from Spawned on
+  Instant spawned_at;
+  std::optional<Instant> ready_at;
+  std::optional<Instant> deadline;   // of the state it is in; while ready: stable, or of its age
+  std::optional<Instant> retire_at;  // NODEINIT_MAX_AGE
+  std::optional<Instant> kill_by;    // set when its end was asked for: SIGKILL then at the latest
+  EndReason end_reason = EndReason::not_asked;
+  bool online = false;  // it has spoken over its channel
+  bool asked_for_socket = false;
+  bool listens_by_itself = false;  // with sockets that are not ours
+  bool leaving = false;            // the program itself said that it goes (exitedAfterDisconnect)
+  bool had_to_kill = false;        // SIGKILL was sent by us
+  bool lacked = false;  // it could not be started for want of something that may come back
+  bool stable = false;  // has been ready for kMinimumUptime
+  unsigned tcp_servers = 0;
+  unsigned other_servers = 0;                      // pipes, UDP
+  bool counts_others = false;                      // it has no other kind
+  std::optional<Instant> listens_otherwise_since;  // the latest of them
+  bool counts_servers =
+      false;  // READY=listen: without a server it is not ready, whatever its state
+
+  // That its clients reach it by.
+  unsigned servers() const { return tcp_servers + (counts_others ? other_servers : 0); }
+  // We ended it, for no fault of its own.
+  bool was_asked_to_end() const {
+    using enum EndReason;
+    return end_reason != not_asked && end_reason != never_ready && end_reason != unresponsive;
+  }
+  // It can take connections now: one that has closed its last server while running cannot.
+  bool is_ready() const {
+    return state == WorkerState::ready && (!counts_servers || servers() > 0);
+  }
+  // On its way to be ready, or ready: it holds its slot.
+  bool is_rising() const { return state <= WorkerState::ready; }
+};
+
+// What an end says of why things go wrong.
+enum class Ending : std::uint8_t {
+  in_order,  // by itself with code 0, or because we have asked for it
+  failed,    // nobody has asked for it; or we had to, for a fault of its own
+  cut_short  // it did not end in time when the container stopped
+};
+
+Ending ending_of(const Worker& worker, ExitStatus status);
+
+}  // namespace ni

@@ -1,0 +1,120 @@
+#include "app/ctl/ctl.h"
+
+#include "base/types.h"
+#include "core/report/ctl_view.h"
+#include "support/catch.h"
+
+using namespace ni;
+using namespace ni::app;
+using wire::ControlVerb;
+using wire::Json;
+using Words = std::vector<std::string>;
+
+namespace {
+
+std::string refusal(const Words& words) {
+  const auto command = parse_ctl(words);
+  return command ? "" : command.error().reason;
+}
+
+Json worker(int slot, int pid, int cpu_ms) {
+  return Json::object({{"slot", slot},
+                       {"state", "ready"},
+                       {"pid", pid},
+                       {"uptime_ms", 182117},
+                       {"cpu_ms", cpu_ms},
+                       {"memory", 64 * kMiB},
+                       {"loop_delay_ms", 0.3},
+                       {"restarts", 1},
+                       {"last_death", "crashed, SIGSEGV"},
+                       {"since_death_ms", 182500}});
+}
+
+Json status(int cpu_ms) {
+  const Json slots =
+      Json::array({worker(0, 12, cpu_ms),
+                   Json::object({{"slot", 1}, {"state", "backing off"}, {"restarts", 4}})});
+  const Json program = Json::object({{"name", "web"},
+                                     {"workers", 2},
+                                     {"ready", 1},
+                                     {"stage", "serving"},
+                                     {"rolling", true},
+                                     {"workers_reason", "ceil(1.5 CPUs / 1.2) = 2"},
+                                     {"memory_per_worker", 256 * kMiB},
+                                     {"slots", slots}});
+  return Json::object({{"version", "0.1.0"},
+                       {"phase", "running"},
+                       {"ready", true},
+                       {"uptime_ms", 183000},
+                       {"cpus", 1.5},
+                       {"cpus_source", "cpu.max"},
+                       {"memory", 512 * kMiB},
+                       {"memory_source", "memory.max"},
+                       {"programs", Json::array({program})}});
+}
+
+}  // namespace
+
+TEST_CASE("verbs and their operands become requests") {
+  CHECK(parse_ctl(Words{"status", "--json"})->json);
+  const auto scale = parse_ctl(Words{"scale", "-2", "--program", "web"});
+  REQUIRE(scale);
+  CHECK(scale->request.amount == -2);
+  CHECK(scale->request.relative);
+  CHECK(scale->request.program == "web");
+  CHECK_FALSE(parse_ctl(Words{"scale", "3"})->request.relative);
+  CHECK(parse_ctl(Words{"signal", "hup", "1"})->request.signal == signals::hup);
+  CHECK(parse_ctl(Words{"signal", "hup", "1"})->request.slot == 1U);
+  CHECK(parse_ctl(Words{"health", "live"})->request.live);
+  CHECK_FALSE(parse_ctl(Words{"health"})->request.live);
+  CHECK(parse_ctl(Words{"stop", "--quick"})->request.quick);
+  for (const Words& wrong : {Words{"reload", "--program", "web"}, Words{"scale", "2", "--json"},
+                             Words{"status", "--quick"}, Words{"top", "--env", "x"}}) {
+    const auto refused = parse_ctl(wrong);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().reason.find(wrong[0] + " takes no --") == 0);
+  }
+  CHECK(parse_ctl(Words{})->show == CtlCommand::Show::help);
+}
+
+TEST_CASE("wrong words are refused with what would be right") {
+  CHECK(refusal({"statsu"}) == "unknown verb \"statsu\"; did you mean status?");
+  CHECK(refusal({"scale"}) == "scale needs N, +K or -K, from 1 to 1024");
+  CHECK(refusal({"scale", "0"}) == "scale needs N, +K or -K, from 1 to 1024");
+  CHECK(refusal({"restart"}) == "restart needs SLOT");
+  CHECK(refusal({"restart", "x"}) == "\"x\" is no slot; slots are 0, 1, …");
+  CHECK(refusal({"signal", "FOO"}) == "\"FOO\" is no signal");
+  CHECK(refusal({"health", "alive"}) == "health is asked as live or ready");
+  CHECK(refusal({"reload", "now"}) == "reload takes no \"now\"");
+  CHECK(refusal({"status", "--jsno"}) == "unknown option or missing value: --jsno");
+}
+
+TEST_CASE("status is a table that a person can read") {
+  CHECK(status_text(status(1200)) ==
+        "nodeinit 0.1.0 · running, ready · up 3m3s\n"
+        "limits: 1.5 CPUs (cpu.max) · 512 MiB memory (memory.max)\n"
+        "\n"
+        "web: 1 of 2 workers ready, reloading · ceil(1.5 CPUs / 1.2) = 2 · 256 MiB each\n"
+        "  SLOT  PID  STATE        UPTIME  CPU TIME  MEMORY        LOOP   RESTARTS  LAST DEATH\n"
+        "  0     12   ready        3m2s    1s        64 MiB (25%)  300us  1         crashed, "
+        "SIGSEGV, 3m2s ago\n"
+        "  1     -    backing off  -       -         -             -      4         -\n");
+}
+
+TEST_CASE("a status with nothing in it, or nonsense, is shown all the same") {
+  CHECK(status_text(Json::object()).starts_with("nodeinit - · -, not ready · up -\n"));
+  const auto odd = Json::parse(R"({"programs":[1,{"slots":[{"pid":"x","memory":-1}]}]})");
+  REQUIRE(odd);
+  CHECK_FALSE(status_text(*odd).empty());
+}
+
+TEST_CASE("top shows what was used between two samples") {
+  TopHistory history;
+  history.add(status(1000), 0);
+  history.add(status(1500), 1.0);
+  history.add(status(2500), 1.0);
+  const std::string screen = history.screen(status(2500));
+  CHECK(screen.find("100%  ▅█\n") != std::string::npos);
+  history.add(Json::object(), 1.0);
+  CHECK(history.screen(status(2500)).find("▅") == std::string::npos);
+}

@@ -1,0 +1,171 @@
+#include "core/command/launch.h"
+
+#include <algorithm>
+
+#include "core/command/node_arguments.h"
+#include "core/command/node_command.h"
+#include "core/command/shell_words.h"
+#include "core/settings/command_text.h"
+#include "support/catch.h"
+#include "support/map_files.h"
+
+using namespace ni;
+
+namespace {
+
+using Files = test::MapFiles;
+
+Launch launch(std::string_view command, const Files& files = {}, Mode mode = Mode::automatic) {
+  const std::vector<std::string> words = *split_command(command);
+  return resolve_launch({.command = words, .mode = mode, .directory = "/app"}, files);
+}
+
+Files package(std::string_view scripts) {
+  return Files({{"/app/package.json",
+                 R"({"name":"shop","version":"1.2.3","scripts":{)" + std::string(scripts) + "}}"}});
+}
+
+}  // namespace
+
+TEST_CASE("node with a script is a cluster, everything else of node is not") {
+  for (const char* command :
+       {"node server.js", "nodejs ./server.js",
+        "/usr/local/bin/node --enable-source-maps dist/main.js --port 1",
+        "node -r ./trace.js --import tsx app.ts", "node --max-old-space-size=300 -- app.js",
+        "node --env-file .env app.js", "node --conditions=production app.mjs"}) {
+    INFO(command);
+    const Launch result = launch(command);
+    CHECK(result.mode == Mode::cluster);
+    CHECK(result.node);
+    CHECK(result.argv == *split_command(command));
+    CHECK(result.advice.empty());
+  }
+  for (const char* command :
+       {"node", "node -e 1", "node -pe 1", "node --version", "node -v", "node -i x.js",
+        "node --check x.js", "node --test", "node --watch app.js", "node inspect app.js", "node -",
+        "node -r ./x.js", "python3 app.py", "sh", "bash -l", "sh -c 'node a.js && node b.js'",
+        "npm install", "npx tsx app.ts", "./server"}) {
+    INFO(command);
+    const Launch result = launch(command);
+    CHECK(result.mode == Mode::single);
+    CHECK(result.argv == *split_command(command));
+  }
+}
+
+TEST_CASE("the script operand is found behind node's options") {
+  const std::vector<std::string> argv =
+      *split_command("node -r a --inspect=9300 --title x -- s.js -e");
+  const NodeCommand command = parse_node_command(argv);
+  CHECK(command.runs == NodeCommand::Runs::script);
+  CHECK(command.operand == 7);
+  CHECK(command.inspect == 3U);
+}
+
+TEST_CASE("npm start is looked through to the node command it runs") {
+  const Files files =
+      package(R"("start":"NODE_ENV=production node --enable-source-maps server.js")");
+  for (const char* command :
+       {"npm start", "npm run start", "npm run -s start", "yarn start", "yarn run start",
+        "pnpm start", "/usr/bin/npm --silent start", "sh -c 'npm start'"}) {
+    INFO(command);
+    const Launch result = launch(command, files);
+    CHECK(result.mode == Mode::cluster);
+    CHECK(join_command(result.argv) == "node --enable-source-maps server.js");
+    CHECK(result.script == 2);
+    CHECK(result.path.front() == "/app/node_modules/.bin");
+    CHECK(result.reason.find("runs `node --enable-source-maps server.js`") != std::string::npos);
+    CHECK(std::ranges::count(result.environment,
+                             std::pair<std::string, std::string>("NODE_ENV", "production")) == 1);
+    CHECK(std::ranges::count(result.environment, std::pair<std::string, std::string>(
+                                                     "npm_package_version", "1.2.3")) == 1);
+  }
+}
+
+TEST_CASE("arguments behind npm's -- go to the script, yarn and pnpm need no --") {
+  const Files files = package(R"("start":"node server.js")");
+  CHECK(join_command(launch("npm start -- --port 1", files).argv) == "node server.js --port 1");
+  CHECK(join_command(launch("yarn start --port 1", files).argv) == "node server.js --port 1");
+  CHECK(launch("npm start --port 1", files).mode == Mode::single);
+}
+
+TEST_CASE("scripts inside scripts, --prefix, the default start and node --run are followed") {
+  Files files = package(R"("start":"npm run serve","serve":"cross-env A=b node x.js")");
+  CHECK(join_command(launch("npm start", files).argv) == "node x.js");
+  CHECK(join_command(launch("node --run serve", files).argv) == "node x.js");
+  files.put("/srv/api/package.json", R"({"scripts":{}})");
+  files.put("/srv/api/server.js", "");
+  const Launch prefixed = launch("npm --prefix /srv/api start", files);
+  CHECK(join_command(prefixed.argv) == "node server.js");
+  CHECK(prefixed.directory == "/srv/api");
+}
+
+TEST_CASE("a server of node_modules/.bin is run by node itself") {
+  Files files = package(R"("start":"next start -p 3000","dev":"next dev")");
+  files.put("/app/node_modules/.bin/next", "#!/usr/bin/env node\n");
+  const Launch result = launch("npm start", files);
+  CHECK(result.mode == Mode::cluster);
+  CHECK(join_command(result.argv) == "node /app/node_modules/.bin/next start -p 3000");
+  CHECK(launch("npm run dev", files).mode == Mode::single);
+}
+
+TEST_CASE("what cannot be looked through runs as it is, and the message names the fix") {
+  const auto advice = [](const Launch& result) {
+    CHECK(result.mode == Mode::single);
+    CHECK(result.argv.front() == "npm");
+    return result.advice;
+  };
+  CHECK(advice(launch("npm start", package(R"("start":"node a.js & node b.js")"))).find("shell") !=
+        std::string::npos);
+  CHECK(advice(launch("npm start", package(R"("prestart":"x","start":"node a.js")")))
+            .find("prestart") != std::string::npos);
+  CHECK(advice(launch("npm start", package(R"("start":"tsx app.ts")"))).find("node --import tsx") !=
+        std::string::npos);
+  CHECK(advice(launch("npm start")).find("no package.json") != std::string::npos);
+  CHECK(advice(launch("npm start", package(R"("start":"npm start")"))).empty());
+}
+
+TEST_CASE("a mode that was asked for is obeyed") {
+  CHECK(launch("node server.js", {}, Mode::single).mode == Mode::single);
+  CHECK(launch("./server", {}, Mode::cluster).mode == Mode::cluster);
+}
+
+TEST_CASE("only plain shell commands are taken apart") {
+  CHECK(parse_plain_command("exec node 'a b.js' \"c\\\"d\" e\\ f")->words ==
+        std::vector<std::string>{"node", "a b.js", "c\"d", "e f"});
+  for (const char* text : {"", "node $X", "node \"$X\"", "a | b", "a; b", "a > b", "node *.js",
+                           "(a)", "'a", "cd x", "A=b", "a `b`", "node a.js # x"}) {
+    INFO(text);
+    CHECK_FALSE(parse_plain_command(text));
+  }
+}
+
+TEST_CASE("JavaScript is given to node only when it knows --import") {
+  CHECK(preload_arguments({.has_import = false}, true).empty());
+  const auto first = preload_arguments({.has_import = true}, true);
+  REQUIRE(first.size() == 4);
+  const auto other = preload_arguments({.has_import = true}, false);
+  REQUIRE(other.size() == 2);
+  CHECK(other[0] == "--import");
+  CHECK(other[1] == first[3]);
+  for (const std::string& url : {first[1], first[3]}) {
+    CHECK(url.starts_with("data:text/javascript,import%20c"));
+    CHECK(url.find_first_of("?# \n") == std::string::npos);
+  }
+}
+
+TEST_CASE("Bun and Deno are one process unless a cluster is asked for, and that is said") {
+  for (const char* command : {"bun server.js", "/usr/bin/deno run -A server.ts"}) {
+    INFO(command);
+    CHECK(launch(command).mode == Mode::single);
+    CHECK(launch(command).advice.find("NODEINIT_MODE=cluster") != std::string::npos);
+    for (const Mode mode : {Mode::cluster, Mode::single}) {
+      CHECK(launch(command, {}, mode).mode == mode);
+      CHECK(launch(command, {}, mode).advice.empty());
+    }
+  }
+}
+
+TEST_CASE("Deno gets its connections one by one") {
+  CHECK(balance_for("/usr/bin/deno", Balance::kernel) == Balance::round_robin);
+  CHECK(balance_for("node", Balance::kernel) == Balance::kernel);
+}
