@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "app/cluster/prepare.h"
+#include "app/cluster/deployment.h"
 #include "app/cluster/runtime.h"
 #include "app/invocation/container_files.h"
 #include "app/single/start_single.h"
@@ -22,11 +22,11 @@ int fail(Log& log, std::string_view event, const Error& error, int exit_code) {
 
 // Enough to start and to restart: the standard three, libuv's six, signals, the control socket,
 // files of limits; of each worker its channel, its log pipes and a socket that it listens on.
-Result<void> enough_descriptors(const sys::DescriptorLimit& limit, const std::vector<Plan>& plans) {
+Result<void> enough_descriptors(const sys::DescriptorLimit& limit, const Deployment& deployment) {
   constexpr std::uint64_t kOwn = 24;
   std::uint64_t workers = 0;
-  for (const Plan& plan : plans) {
-    workers += plan.workers;
+  for (const DeployedProgram& program : deployment.programs) {
+    workers += program.plan.workers;
   }
   const std::uint64_t needed = kOwn + 4 * workers;
   if (limit.hard >= needed) {
@@ -41,10 +41,11 @@ Result<void> enough_descriptors(const sys::DescriptorLimit& limit, const std::ve
                    limit.hard, needed)};
 }
 
-int run_cluster(const Invocation& invocation, Resources resources, Prepared prepared, Log& log) {
+int run_cluster(const Invocation& invocation, Resources resources, Deployment deployment,
+                Log& log) {
   sys::adopt_orphans();
   const sys::DescriptorLimit limit = sys::raise_descriptor_limit();
-  if (auto enough = enough_descriptors(limit, prepared.plans); !enough) {
+  if (auto enough = enough_descriptors(limit, deployment); !enough) {
     return fail(log, "start_failed", enough.error(), 126);
   }
   uv_loop_t loop;
@@ -55,7 +56,7 @@ int run_cluster(const Invocation& invocation, Resources resources, Prepared prep
   }
   int exit_code = 126;
   {
-    Runtime runtime(&loop, invocation, std::move(resources), std::move(prepared), log);
+    Runtime runtime(&loop, invocation, std::move(resources), std::move(deployment), log);
     const auto result = runtime.run(limit);
     exit_code = result ? *result : fail(log, "start_failed", result.error(), 126);
   }
@@ -72,31 +73,32 @@ int start(const Invocation& invocation, const char* const* argv, const char* con
   }
   Log log(invocation.config.log_level, invocation.config.log_format);
   Resources resources = resources_below("");
-  auto prepared = prepare(invocation, resources);
-  if (!prepared) {
-    return fail(log, "wrong_configuration", prepared.error(), kExitConfiguration);
+  auto deployment = deploy(invocation, resources);
+  if (!deployment) {
+    return fail(log, "wrong_configuration", deployment.error(), kExitConfiguration);
   }
-  for (const Remark& remark : prepared->remarks) {
+  for (const Remark& remark : deployment->remarks) {
     remark.level == LogLevel::warn ? log.warn("command", remark.text)
                                    : log.info("command", remark.text);
   }
-  if (prepared->mode == Mode::single) {
+  if (deployment->mode == Mode::single) {
     return start_single(invocation, argv, environment);
   }
-  return run_cluster(invocation, std::move(resources), std::move(*prepared), log);
+  return run_cluster(invocation, std::move(resources), std::move(*deployment), log);
 }
 
 int explain(const Invocation& invocation) {
   const Resources resources = resources_below(invocation.root);
-  auto prepared = prepare(invocation, resources);
-  if (!prepared) {
-    (void)std::fprintf(stderr, "nodeinit: %s\n", to_string(prepared.error()).c_str());
+  auto deployment = deploy(invocation, resources);
+  if (!deployment) {
+    (void)std::fprintf(stderr, "nodeinit: %s\n", to_string(deployment.error()).c_str());
     return kExitConfiguration;
   }
-  const std::string text =
-      invocation.json
-          ? explain_json(resources, prepared->config, prepared->plans).indented_text() + "\n"
-          : explain_text(resources, prepared->config, prepared->plans);
+  const Config config = deployment->whole_config();
+  const std::vector<Plan> plans = deployment->plans();
+  const std::string text = invocation.json
+                               ? explain_json(resources, config, plans).indented_text() + "\n"
+                               : explain_text(resources, config, plans);
   (void)std::fwrite(text.data(), 1, text.size(), stdout);  // nobody is left to hear of a failure
   return 0;
 }

@@ -27,19 +27,19 @@ void LimitFollower::restart(const std::vector<Plan>& plans) {
 
 std::optional<LimitFollower::Resized> LimitFollower::look(Instant now) {
   const Resources resources = resources_below("");
-  auto prepared = plan_again_(resources);
-  if (!prepared || prepared->plans.size() != resizes_.size()) {
+  auto deployment = plan_again_(resources);
+  if (!deployment || deployment->programs.size() != resizes_.size()) {
     return std::nullopt;  // e.g. an environment file that is gone: a reload would say so
   }
   for (std::size_t i = 0; i < resizes_.size(); ++i) {
-    resizes_[i].observe(prepared->plans[i], now);
+    resizes_[i].observe(deployment->programs[i].plan, now);
   }
   // Levels may appear, and the process may be moved to another group.
   if (auto files = resources.limit_files(); files != watched_) {
     watched_ = std::move(files);
     (void)watch_.watch(watched_);
   }
-  return Resized{.prepared = *std::move(prepared), .decisions = {}};
+  return Resized{.deployment = *std::move(deployment), .decisions = {}};
 }
 
 std::optional<Instant> LimitFollower::next_deadline() const {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "app/cluster/prepare.h"
+#include "app/cluster/deployment.h"
 #include "core/container/resources.h"
 #include "core/sizing/resize.h"
 #include "loop/limit_watch.h"
@@ -18,7 +18,7 @@ namespace ni::app {
 class LimitFollower {
  public:
   // Plans the configuration as it is now for these resources, which are what is granted from now on.
-  using PlanAgain = std::function<Result<Prepared>(const Resources&)>;
+  using PlanAgain = std::function<Result<Deployment>(const Resources&)>;
 
   LimitFollower(uv_loop_t* loop, const Resources& resources, const std::vector<Plan>& plans,
                 ResizePolicy policy, PlanAgain plan_again);
@@ -26,7 +26,7 @@ class LimitFollower {
   std::optional<Instant> next_deadline() const;
 
   struct Resized {
-    Prepared prepared;
+    Deployment deployment;
     std::vector<std::optional<ResizeDecision>> decisions;  // one for each program
   };
   // At `now`: what the limits, read once more, want to have changed.

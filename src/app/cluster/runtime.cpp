@@ -29,28 +29,26 @@ constexpr int kSignalsAtOnce = 256;
 constexpr int kReapedAtOnce = 256;
 constexpr int kReapsInATurn = 8;
 
-std::vector<ProgramPlan> program_plans(const Config& config, const std::vector<Plan>& plans,
-                                       const std::vector<Launcher>& launchers) {
+std::vector<ProgramPlan> program_plans(const Deployment& deployment) {
   std::vector<ProgramPlan> result;
-  for (std::size_t i = 0; i < config.programs.size(); ++i) {
-    result.push_back(ProgramPlan{.config = config.programs[i],
-                                 .workers = plans[i].workers,
-                                 .signal_group = launchers[i].signals_group()});
+  for (const DeployedProgram& program : deployment.programs) {
+    result.push_back(ProgramPlan{.config = program.config,
+                                 .workers = program.plan.workers,
+                                 .signal_group = program.launcher->signals_group()});
   }
   return result;
 }
 
-DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Plan>& plans,
-                                      const Environment& environment,
+DataPlaneSettings data_plane_settings(const Deployment& deployment, const Environment& environment,
                                       const sys::StartingDirectory& directory, Log& log,
                                       MetricsRounds& rounds) {
   DataPlaneSettings settings;
   settings.inherited = listen_descriptors(environment);
   settings.directory = &directory;
-  for (std::size_t i = 0; i < config.programs.size(); ++i) {
+  for (const DeployedProgram& program : deployment.programs) {
     settings.programs.push_back(
-        {.balance = balance_for(config.programs[i].command.front(), config.programs[i].balance),
-         .slots = plans[i].workers});
+        {.balance = balance_for(program.config.command.front(), program.config.balance),
+         .slots = program.plan.workers});
   }
   settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
   settings.metrics_answered = [&rounds](Incarnation worker, std::string_view line) {
@@ -62,25 +60,23 @@ DataPlaneSettings data_plane_settings(const Config& config, const std::vector<Pl
 
 }  // namespace
 
-Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Prepared prepared,
+Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Deployment deployment,
                  Log& log)
     : loop_(loop),
       invocation_(std::move(invocation)),
-      config_(std::move(prepared.config)),
+      deployment_(std::move(deployment)),
       resources_(std::move(resources)),
-      plans_(std::move(prepared.plans)),
-      launchers_(std::move(prepared.launchers)),
       log_(log),
-      pump_(loop, log_settings(config_, plans_),
+      pump_(loop, log_settings(deployment_.container, deployment_.plans()),
             [&log](wire::LogStream stream, int error) { tell_trouble(log, stream, error); }),
-      supervisor_({.grace = config_.grace,
-                   .stop_delay = config_.stop_delay,
-                   .pre_start = !config_.pre_start.empty(),
-                   .post_stop = !config_.post_stop.empty()},
-                  program_plans(config_, plans_, launchers_),
+      supervisor_({.grace = deployment_.container.grace,
+                   .stop_delay = deployment_.container.stop_delay,
+                   .pre_start = !deployment_.container.pre_start.empty(),
+                   .post_stop = !deployment_.container.post_stop.empty()},
+                  program_plans(deployment_),
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
       data_plane_(loop,
-                  data_plane_settings(config_, plans_, invocation_.environment, directory_, log,
+                  data_plane_settings(deployment_, invocation_.environment, directory_, log,
                                       metrics_rounds_),
                   [this](Event event) { hear(std::move(event)); }),
       listen_probe_(
@@ -112,18 +108,19 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
   signals_->watch(UV_READABLE);
   log_.send_to([this](std::string_view line) { return pump_.write_own(line); });
   hooks_ = std::make_unique<loop::TurnHooks>(loop_, [this] { turn(); });
-  for (const Plan& plan : plans_) {
-    log_.info("limits", limits_line(resources_, plan));
-    for (const std::string& warning : plan.warnings) {
+  for (const DeployedProgram& program : deployment_.programs) {
+    log_.info("limits", limits_line(resources_, program.plan));
+    for (const std::string& warning : program.plan.warnings) {
       log_.warn("limits", warning);
     }
   }
   leave_surroundings();
   set_guards();
   open_control();
-  if (config_.resize != FollowResize::off) {
-    const ResizePolicy policy{.follow_larger_memory = config_.resize == FollowResize::reload};
-    limits_.emplace(loop_, resources_, plans_, policy,
+  if (deployment_.container.resize != FollowResize::off) {
+    const ResizePolicy policy{.follow_larger_memory =
+                                  deployment_.container.resize == FollowResize::reload};
+    limits_.emplace(loop_, resources_, deployment_.plans(), policy,
                     [this](const Resources& now) { return plan_for(now); });
   }
   started_at_ = sys::now();
@@ -218,7 +215,7 @@ void Runtime::read_signals() {
 void Runtime::act_on(const sys::ReceivedSignal& received) {
   using Does = SignalDecision::Does;
   const ArrivedSignal arrived{.signal = received.signal, .from_kernel = received.from_kernel()};
-  const SignalDecision decision = decide(arrived, config_.signals, Mode::cluster);
+  const SignalDecision decision = decide(arrived, deployment_.container.signals, Mode::cluster);
   switch (decision.does) {
     case Does::nothing:
       break;
@@ -294,7 +291,7 @@ void Runtime::report(const action::Report& report) {
   if (control_) {
     control_->tell(show_value(report.level), report.event, report.message);
   }
-  const std::string program = report.program ? config_.programs[report.program->value].name : "";
+  const std::string program = report.program ? deployment_.of(*report.program).config.name : "";
   const auto write = [&](Log::Fields fields) {
     switch (report.level) {
       case LogLevel::error:

@@ -20,10 +20,9 @@
 #include <vector>
 
 #include "app/cluster/control.h"
+#include "app/cluster/deployment.h"
 #include "app/cluster/hang_examiner.h"
-#include "app/cluster/launcher.h"
 #include "app/cluster/limit_follower.h"
-#include "app/cluster/prepare.h"
 #include "app/cluster/terminal_lease.h"
 #include "app/connections/data_plane.h"
 #include "app/connections/listen_probe.h"
@@ -52,7 +51,8 @@ namespace ni::app {
 class Runtime final : public Host {
  public:
   // A reload judges `invocation` again.
-  Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Prepared prepared, Log& log);
+  Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, Deployment deployment,
+          Log& log);
   ~Runtime() override;
 
   // Until the container ends; its exit code. Workers get the limit given. Error: the loop could not
@@ -78,7 +78,7 @@ class Runtime final : public Host {
   void reap();
   // runtime_surroundings.cpp
   void leave_surroundings();
-  Result<Prepared> prepare_again(const Invocation& invocation, const Resources& resources) const;
+  Result<Deployment> deploy_again(const Invocation& invocation, const Resources& resources) const;
   WorkerPlace place_of(const action::Spawn& wanted) const;
   void watch_terminal();
   void before_end_of(const sys::Ended& ended);
@@ -94,7 +94,7 @@ class Runtime final : public Host {
   void set_guards();  // as the configuration has it
   // runtime_limits.cpp
   void follow_limits();
-  Result<Prepared> plan_for(const Resources& now);
+  Result<Deployment> plan_for(const Resources& now);
   // Whether the kernel's OOM killer ended it; says so when memory is why a worker died.
   bool judge_memory(const sys::Ended& ended, const std::string& last_words);
   // The kernel's counter; nullopt: it cannot be read.
@@ -121,14 +121,12 @@ class Runtime final : public Host {
   OwnFigures own_figures() const;
   LogFigures log_figures() const;
   ContainerFigures container_figures() const;
-  Launcher& launcher_of(ProgramId program) { return launchers_[program.value]; }
+  const Launcher& launcher_of(ProgramId program) const { return *deployment_.of(program).launcher; }
 
   uv_loop_t* loop_;
   Invocation invocation_;  // as judged last
-  Config config_;
+  Deployment deployment_;
   Resources resources_;
-  std::vector<Plan> plans_;
-  std::vector<Launcher> launchers_;
   Log& log_;
   loop::LogPump pump_;
   bool one_has_failed_ = false;  // a worker or hook, by an end that nobody asked for
@@ -150,7 +148,6 @@ class Runtime final : public Host {
     loop::HttpServer::Reply reply;
   };
   std::vector<MetricsReader> metrics_readers_;  // of the round under way
-  std::vector<ProgramFigures> rollouts_;        // by ProgramId; grows with the first that ends
   std::map<Incarnation, Bytes> proportional_;
   Incarnation last_measured_;
   Incarnation hook_;  // the last hook that was started
@@ -170,7 +167,6 @@ class Runtime final : public Host {
   ListenProbe listen_probe_;
   HangExaminer hangs_;
   MemoryGuard memory_guard_;
-  std::vector<std::optional<Bytes>> memory_allowed_;  // by ProgramId
   std::optional<Instant> next_memory_look_;
   std::string oom_counter_;
   OomLedger oom_ledger_;

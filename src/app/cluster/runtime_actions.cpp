@@ -13,68 +13,68 @@
 namespace ni::app {
 
 void Runtime::perform(const Action& action) {
-  std::visit(
-      Overloaded{
-          [this](const action::Spawn& wanted) { spawn(wanted); },
-          [this](const action::RunHook& wanted) { run_hook(wanted); },
-          [this](const action::Promote& wanted) {
-            data_plane_.promote(wanted.worker, wanted.slot);
-          },
-          [this](const action::Disconnect& wanted) {
-            // An answer that comes too late, to a closed channel, would be an error in the worker.
-            metrics_rounds_.gone(wanted.worker);
-            data_plane_.disconnect(wanted.worker);
-          },
-          [](const action::SendSignal& wanted) {
-            // ESRCH: it has just ended and will be reaped.
-            (void)(wanted.whole_group
-                       ? sys::send_signal_to_group(wanted.pid, wanted.signal, wanted.value)
-                       : sys::send_signal(wanted.pid, wanted.signal, wanted.value));
-          },
-          [this](const action::Forget& wanted) {
-            data_plane_.forget(wanted.worker);
-            metrics_rounds_.gone(wanted.worker);
-            hangs_.forget(wanted.worker);
-            // What it left behind in its group. ESRCH: nothing, as usual.
-            (void)sys::send_signal_to_group(wanted.pid, signals::term);
-          },
-          [this](const action::Serve& wanted) {
-            data_plane_.set_serving(wanted.program, wanted.workers);
-          },
-          [this](const action::SetSlots& wanted) {
-            data_plane_.set_slots(wanted.program, wanted.slots);
-          },
-          [this](const action::StopAccepting&) { data_plane_.stop_accepting(); },
-          [this](const action::CloseListeners&) { data_plane_.close_listeners(); },
-          [this](const action::SignalRemaining& wanted) {
-            if (wanted.signal == signals::kill) {
-              name_left_over();
-            }
-            sys::signal_everyone_left(wanted.signal, std::nullopt);
-            children_may_have_ended_ = true;
-          },
-          [this](const action::RolloutEnded& ended) {
-            rollouts_.resize(std::max<std::size_t>(rollouts_.size(), ended.program.value + 1));
-            ProgramFigures& figures = rollouts_[ended.program.value];
-            ++(ended.succeeded ? figures.rollouts_succeeded : figures.rollouts_failed);
-            if (control_) {
-              control_->rollout_ended(ended.program, ended.succeeded, ended.reason);
-            }
-          },
-          [this](const action::Report& wanted) { report(wanted); },
-          [this](const action::Finish& wanted) {
-            exit_code_ = wanted.exit_code;
-            const auto noted = write_termination_log(
-                config_.termination_log, termination_.text(wanted.exit_code, wanted.reason));
-            if (!noted) {
-              log_.warn("termination_log", to_string(noted.error()));
-            }
-            log_.info("finished",
-                      fmt::format("ending with exit code {}: {}", wanted.exit_code, wanted.reason),
-                      {{"exit_code", wanted.exit_code}});
-          },
-      },
-      action);
+  std::visit(Overloaded{
+                 [this](const action::Spawn& wanted) { spawn(wanted); },
+                 [this](const action::RunHook& wanted) { run_hook(wanted); },
+                 [this](const action::Promote& wanted) {
+                   data_plane_.promote(wanted.worker, wanted.slot);
+                 },
+                 [this](const action::Disconnect& wanted) {
+                   // An answer that comes too late, to a closed channel, would be an error in the worker.
+                   metrics_rounds_.gone(wanted.worker);
+                   data_plane_.disconnect(wanted.worker);
+                 },
+                 [](const action::SendSignal& wanted) {
+                   // ESRCH: it has just ended and will be reaped.
+                   (void)(wanted.whole_group
+                              ? sys::send_signal_to_group(wanted.pid, wanted.signal, wanted.value)
+                              : sys::send_signal(wanted.pid, wanted.signal, wanted.value));
+                 },
+                 [this](const action::Forget& wanted) {
+                   data_plane_.forget(wanted.worker);
+                   metrics_rounds_.gone(wanted.worker);
+                   hangs_.forget(wanted.worker);
+                   // What it left behind in its group. ESRCH: nothing, as usual.
+                   (void)sys::send_signal_to_group(wanted.pid, signals::term);
+                 },
+                 [this](const action::Serve& wanted) {
+                   data_plane_.set_serving(wanted.program, wanted.workers);
+                 },
+                 [this](const action::SetSlots& wanted) {
+                   data_plane_.set_slots(wanted.program, wanted.slots);
+                 },
+                 [this](const action::StopAccepting&) { data_plane_.stop_accepting(); },
+                 [this](const action::CloseListeners&) { data_plane_.close_listeners(); },
+                 [this](const action::SignalRemaining& wanted) {
+                   if (wanted.signal == signals::kill) {
+                     name_left_over();
+                   }
+                   sys::signal_everyone_left(wanted.signal, std::nullopt);
+                   children_may_have_ended_ = true;
+                 },
+                 [this](const action::RolloutEnded& ended) {
+                   DeployedProgram& program = deployment_.of(ended.program);
+                   ++(ended.succeeded ? program.rollouts_succeeded : program.rollouts_failed);
+                   if (control_) {
+                     control_->rollout_ended(ended.program, ended.succeeded, ended.reason);
+                   }
+                 },
+                 [this](const action::Report& wanted) { report(wanted); },
+                 [this](const action::Finish& wanted) {
+                   exit_code_ = wanted.exit_code;
+                   const auto noted =
+                       write_termination_log(deployment_.container.termination_log,
+                                             termination_.text(wanted.exit_code, wanted.reason));
+                   if (!noted) {
+                     log_.warn("termination_log", to_string(noted.error()));
+                   }
+                   log_.info(
+                       "finished",
+                       fmt::format("ending with exit code {}: {}", wanted.exit_code, wanted.reason),
+                       {{"exit_code", wanted.exit_code}});
+                 },
+             },
+             action);
 }
 
 // Workers are gone; what they left behind did not end on SIGTERM.
@@ -107,7 +107,7 @@ void Runtime::spawn(const action::Spawn& wanted) {
         .worker = wanted.worker, .exit_code = 126, .reason = to_string(there.error())});
     return;
   }
-  auto ends = pump_.open(wanted.worker, config_.programs[wanted.program.value].name, wanted.slot,
+  auto ends = pump_.open(wanted.worker, deployment_.of(wanted.program).config.name, wanted.slot,
                          one_has_failed_);
   if (!ends) {
     log_.warn("log_pipe_failed", to_string(ends.error()) + ", its output passes as it is");
@@ -149,8 +149,9 @@ void Runtime::run_hook(const action::RunHook& wanted) {
     ends = loop::LogPump::Ends{};  // its output passes as it is
   }
   const auto started =
-      start_hook(before ? config_.pre_start : config_.post_stop, config_.top_level,
-                 invocation_.environment, {.out = ends->out.get(), .err = ends->err.get()},
+      start_hook(before ? deployment_.container.pre_start : deployment_.container.post_stop,
+                 deployment_.container.top_level, invocation_.environment,
+                 {.out = ends->out.get(), .err = ends->err.get()},
                  {.in = terminal_.other_input(), .descriptor_limit = descriptor_limit_});
   ends = loop::LogPump::Ends{};
   if (const auto* pid = started ? std::get_if<Pid>(&*started) : nullptr) {

@@ -34,24 +34,22 @@ Bytes memory_of(Pid pid, Bytes resident, Bytes allowed) {
 }  // namespace
 
 void Runtime::set_guards() {
-  memory_allowed_.clear();
-  for (std::size_t i = 0; i < config_.programs.size(); ++i) {
-    const ProgramConfig& program = config_.programs[i];
+  const bool measured = deployment_.container.http.has_value();
+  for (const DeployedProgram& program : deployment_.programs) {
     data_plane_.set_guards(
-        ProgramId{static_cast<std::uint32_t>(i)},
-        {.ping_every = ping_interval(program.hang_timeout, config_.http.has_value()),
-         .hang_timeout = program.hang_timeout,
-         .answers_pings = launchers_[i].is_known_node(),
-         .counts_connections = config_.http.has_value() && launchers_[i].counts_connections()});
-    memory_allowed_.push_back(memory_allowed(program.max_memory, plans_[i].memory_per_worker));
-    if (program.max_memory && !memory_allowed_.back()) {
+        program.id, {.ping_every = ping_interval(program.config.hang_timeout, measured),
+                     .hang_timeout = program.config.hang_timeout,
+                     .answers_pings = program.launcher->is_known_node(),
+                     .counts_connections = measured && program.launcher->counts_connections()});
+    if (program.lacks_memory_limit()) {
       log_.warn("max_memory",
                 fmt::format("{}: NODEINIT_MAX_MEMORY is a share of a memory limit, and "
                             "the container has none: workers are not watched",
-                            program.name));
+                            program.config.name));
     }
   }
-  const bool any = std::ranges::any_of(memory_allowed_, &std::optional<Bytes>::has_value);
+  const bool any = std::ranges::any_of(
+      deployment_.programs, [](const auto& program) { return program.memory_allowed.has_value(); });
   if (!any) {
     next_memory_look_.reset();
   } else if (!next_memory_look_) {
@@ -114,7 +112,7 @@ void Runtime::guard_memory() {
   const auto& workers = supervisor_.workers();
   memory_guard_.keep_only([&](Incarnation worker) { return workers.contains(worker); });
   for (const auto& [incarnation, worker] : workers) {
-    const auto allowed = memory_allowed_[worker.program.value];
+    const auto allowed = deployment_.of(worker.program).memory_allowed;
     const auto sample = allowed && worker.pid && worker.is_ready()
                             ? sys::sample_process(*worker.pid)
                             : Result<sys::ProcSample>(Error{});

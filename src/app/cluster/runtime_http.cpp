@@ -31,11 +31,11 @@ std::optional<T> known(Result<T> result) {
 }  // namespace
 
 Result<void> Runtime::open_http() {
-  if (!config_.http) {
+  if (!deployment_.container.http) {
     return {};
   }
   NI_TRY(http_, loop::HttpServer::listen(
-                    loop_, *config_.http,
+                    loop_, *deployment_.container.http,
                     [this](const wire::HttpRequest& request, const loop::HttpServer::Reply& reply) {
                       answer(request, reply);
                     }));
@@ -85,11 +85,11 @@ void Runtime::ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Repl
     if (!metrics_rounds_.is_under_way() && data_plane_.ask_connections(incarnation)) {
       counting.insert(incarnation);
     }
-    const ProgramConfig& program = config_.programs[worker.program.value];
+    const ProgramConfig& program = deployment_.of(worker.program).config;
     if (program.worker_metrics && !worker.spare) {
       workers.push_back({.worker = incarnation,
                          .program = worker.program,
-                         .label = config_.programs.size() > 1 ? program.name : std::string()});
+                         .label = deployment_.programs.size() > 1 ? program.name : std::string()});
     }
   }
   const auto to_ask = metrics_rounds_.begin(workers, sys::now(), std::move(counting));
@@ -213,19 +213,21 @@ std::string Runtime::metrics(wire::MetricsFormat format, const WorkerMetrics& of
   MetricsInput input{.supervisor = supervisor_,
                      .now = sys::now(),
                      .workers = worker_usage(),
-                     .programs = rollouts_,
+                     .programs = {},
                      .container = container_figures(),
                      .logs = log_figures(),
                      .own = own_figures(),
                      .of_workers = of_workers,
                      .worker_answers = metrics_rounds_.answers()};
-  input.programs.resize(plans_.size());
-  for (std::size_t i = 0; i < plans_.size(); ++i) {
-    input.programs[i].connections =
-        data_plane_.connections(ProgramId{static_cast<std::uint32_t>(i)});
-    if (plans_[i].heap) {
-      input.programs[i].heap = Bytes{plans_[i].heap->old_space_mib * kMiB};
+  for (const DeployedProgram& program : deployment_.programs) {
+    ProgramFigures figures{.heap = {},
+                           .rollouts_succeeded = program.rollouts_succeeded,
+                           .rollouts_failed = program.rollouts_failed,
+                           .connections = data_plane_.connections(program.id)};
+    if (program.plan.heap) {
+      figures.heap = Bytes{program.plan.heap->old_space_mib * kMiB};
     }
+    input.programs.push_back(figures);
   }
   return render_metrics(input, format);
 }

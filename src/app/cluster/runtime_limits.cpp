@@ -13,7 +13,7 @@
 
 namespace ni::app {
 
-Result<Prepared> Runtime::plan_for(const Resources& now) {
+Result<Deployment> Runtime::plan_for(const Resources& now) {
   const auto before = resources_.memory;
   resources_ = now;
   if (auto counter = oom_counter_path(resources_); counter != oom_counter_) {
@@ -21,16 +21,16 @@ Result<Prepared> Runtime::plan_for(const Resources& now) {
     oom_ledger_ = OomLedger(oom_kills());
   }
   oom_ledger_.settle(oom_kills(), sys::now());
-  auto prepared = prepare_again(invocation_, resources_);
+  auto deployment = deploy_again(invocation_, resources_);
   const bool larger = before && resources_.memory && before->value < resources_.memory->value;
-  if (larger && config_.resize != FollowResize::reload) {
+  if (larger && deployment_.container.resize != FollowResize::reload) {
     log_.info("memory_grown",
               fmt::format("the memory limit is now {} ({}): the workers' heaps stay as they are "
                           "until a reload; NODEINIT_RESIZE=reload does one",
                           format_size(resources_.memory->value),
                           printable_path(resources_.memory->source)));
   }
-  return prepared;
+  return deployment;
 }
 
 void Runtime::follow_limits() {
@@ -39,19 +39,20 @@ void Runtime::follow_limits() {
     return;
   }
   bool replace = false;
-  for (std::size_t i = 0; i < plans_.size(); ++i) {
-    const auto& decision = resized->decisions[i];
+  for (DeployedProgram& program : deployment_.programs) {
+    const auto& decision = resized->decisions[program.id.value];
     if (!decision) {
       continue;  // the plan of another program, or one that is not stable yet
     }
-    const bool other_number = decision->workers != plans_[i].workers;
-    plans_[i] = std::move(resized->prepared.plans[i]);
-    launchers_[i] = std::move(resized->prepared.launchers[i]);
+    const bool other_number = decision->workers != program.plan.workers;
+    DeployedProgram& planned = resized->deployment.of(program.id);
+    program.plan = std::move(planned.plan);
+    program.launcher = std::move(planned.launcher);
+    program.memory_allowed = planned.memory_allowed;
     log_.info("resized", fmt::format("the container was resized: {}; {}", decision->reason,
-                                     limits_line(resources_, plans_[i])));
+                                     limits_line(resources_, program.plan)));
     if (other_number) {
-      post(event::TargetChanged{.program = ProgramId{static_cast<std::uint32_t>(i)},
-                                .workers = decision->workers});
+      post(event::TargetChanged{.program = program.id, .workers = decision->workers});
     }
     replace = replace || decision->replace_workers;
   }
@@ -78,7 +79,7 @@ bool Runtime::judge_memory(const sys::Ended& ended, const std::string& last_word
                                     .out_of_memory = out_of_memory,
                                     .peak_memory = ended.peak_memory,
                                     .last_words = last_words},
-                                   resources_, plans_[worker.program.value]);
+                                   resources_, deployment_.of(worker.program).plan);
   const bool by_us = worker.had_to_kill && verdict.death == MemoryDeath::killed;
   if (!verdict.message.empty() && !by_us) {
     termination_.trouble(fmt::format("slot {}: {}", worker.slot.value, verdict.message));

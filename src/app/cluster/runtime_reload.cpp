@@ -20,7 +20,7 @@ Result<void> Runtime::reload(std::string_view asked_by) {
     return done;
   }
   if (limits_) {
-    limits_->restart(plans_);
+    limits_->restart(deployment_.plans());
   }
   post(event::ReloadAsked{});
   return {};
@@ -40,27 +40,25 @@ Result<void> Runtime::read_again() {
   if (again.does != Invocation::Does::run) {
     return refuse(again.complaints);
   }
-  if (again.config.programs.size() != config_.programs.size()) {
+  if (again.config.programs.size() != deployment_.programs.size()) {
     return refuse("the number of programs has changed, which needs a new container");
   }
-  auto prepared = prepare(again, resources_);
-  if (!prepared) {
-    return refuse(to_string(prepared.error()));
+  auto deployed = deploy(again, resources_);
+  if (!deployed) {
+    return refuse(to_string(deployed.error()));
   }
-  if (prepared->mode != Mode::cluster) {
+  if (deployed->mode != Mode::cluster) {
     return refuse("the command is no node program any more, which needs a new container");
   }
-  for (std::size_t i = 0; i < config_.programs.size(); ++i) {
-    const ProgramId program{static_cast<std::uint32_t>(i)};
-    supervisor_.reconfigure(program, prepared->config.programs[i]);
-    if (prepared->plans[i].workers != plans_[i].workers) {  // else as people have scaled it
-      post(event::TargetChanged{.program = program, .workers = prepared->plans[i].workers});
+  for (DeployedProgram& program : deployment_.programs) {
+    DeployedProgram& wanted = deployed->of(program.id);
+    supervisor_.reconfigure(program.id, wanted.config);
+    if (wanted.plan.workers != program.plan.workers) {  // else as people have scaled it
+      post(event::TargetChanged{.program = program.id, .workers = wanted.plan.workers});
     }
+    program.replace(std::move(wanted));
   }
-  config_.programs = std::move(prepared->config.programs);
-  config_.top_level = std::move(prepared->config.top_level);
-  plans_ = std::move(prepared->plans);
-  launchers_ = std::move(prepared->launchers);
+  deployment_.container.top_level = std::move(deployed->container.top_level);
   invocation_ = again;
   set_guards();
   return {};

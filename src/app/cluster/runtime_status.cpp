@@ -20,12 +20,12 @@ StatusReport Runtime::status() const {
     report.memory_source = resources_.memory->source;
   }
   report.memory_used = read_usage(ContainerFiles(), resources_).memory;
-  for (std::size_t i = 0; i < report.programs.size() && i < plans_.size(); ++i) {
-    ProgramStatus& program = report.programs[i];
-    program.workers_reason = plans_[i].workers_reason;
-    program.memory_per_worker = plans_[i].memory_per_worker;
-    if (plans_[i].heap) {
-      program.heap = Bytes{plans_[i].heap->old_space_mib * kMiB};
+  for (const DeployedProgram& deployed : deployment_.programs) {
+    ProgramStatus& program = report.programs[deployed.id.value];
+    program.workers_reason = deployed.plan.workers_reason;
+    program.memory_per_worker = deployed.plan.memory_per_worker;
+    if (deployed.plan.heap) {
+      program.heap = Bytes{deployed.plan.heap->old_space_mib * kMiB};
     }
     for (SlotStatus& slot : program.slots) {
       if (const auto usage = slot.pid ? sys::usage_of(*slot.pid) : std::nullopt) {
@@ -43,11 +43,11 @@ StatusReport Runtime::status() const {
 }
 
 void Runtime::open_control() {
-  if (!config_.control) {
+  if (!deployment_.container.control) {
     return;
   }
   auto control = Control::open(
-      loop_, control_address(*config_.control, ::getpid() == 1),
+      loop_, control_address(*deployment_.container.control, ::getpid() == 1),
       {.status = [this] { return status(); },
        .post = [this](Event event) { post(std::move(event)); },
        .reload = [this] { return reload("nodeinit ctl"); },

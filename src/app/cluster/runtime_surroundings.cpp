@@ -10,15 +10,15 @@ namespace ni::app {
 void Runtime::leave_surroundings() {
   directory_ = sys::StartingDirectory::leave(
       std::string(find_variable(invocation_.environment, "PWD").value_or("")));
-  if (config_.programs.size() == 1) {
+  if (deployment_.programs.size() == 1) {
     terminal_ = TerminalLease::find();
   }
 }
 
-Result<Prepared> Runtime::prepare_again(const Invocation& invocation,
-                                        const Resources& resources) const {
+Result<Deployment> Runtime::deploy_again(const Invocation& invocation,
+                                         const Resources& resources) const {
   NI_TRY(const auto there, directory_.visit());
-  return prepare(invocation, resources);
+  return deploy(invocation, resources);
 }
 
 WorkerPlace Runtime::place_of(const action::Spawn& wanted) const {

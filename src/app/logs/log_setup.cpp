@@ -58,7 +58,7 @@ loop::LogSettings log_settings(const Config& config, const std::vector<Plan>& pl
   settings.rendering = {
       .shape = shape_of(mode),
       .wrap_json = config.log_json == LogJson::wrap,
-      .show_program = config.programs.size() > 1,
+      .show_program = plans.size() > 1,
       .colour = true,
   };
   settings.when_full =

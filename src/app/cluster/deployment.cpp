@@ -1,12 +1,14 @@
-#include "app/cluster/prepare.h"
+#include "app/cluster/deployment.h"
 
 #include <unistd.h>
 #include <climits>
 
 #include <array>
+#include <utility>
 
 #include "app/invocation/config_files.h"
 #include "core/command/launch.h"
+#include "core/deaths/memory_guard.h"
 #include "core/sizing/sizing.h"
 
 namespace ni::app {
@@ -61,42 +63,72 @@ bool is_plainly_single(const Invocation& invocation) {
   return launch.mode == Mode::single && launch.advice.empty();
 }
 
-Result<Prepared> prepare(const Invocation& invocation, const Resources& resources) {
-  Prepared prepared;
-  prepared.config = invocation.config;
-  auto& programs = prepared.config.programs;
+void DeployedProgram::replace(DeployedProgram again) {
+  again.rollouts_succeeded = rollouts_succeeded;
+  again.rollouts_failed = rollouts_failed;
+  *this = std::move(again);
+}
+
+std::vector<Plan> Deployment::plans() const {
+  std::vector<Plan> plans;
+  for (const DeployedProgram& program : programs) {
+    plans.push_back(program.plan);
+  }
+  return plans;
+}
+
+Config Deployment::whole_config() const {
+  Config whole = container;
+  for (const DeployedProgram& program : programs) {
+    whole.programs.push_back(program.config);
+  }
+  return whole;
+}
+
+Result<Deployment> deploy(const Invocation& invocation, const Resources& resources) {
+  Deployment deployment;
+  deployment.container = invocation.config;
+  auto& configs = deployment.container.programs;
   std::vector<Launch> launches;
-  for (ProgramConfig& program : programs) {
+  for (ProgramConfig& program : configs) {
     if (program.command.empty()) {  // --explain without a command
       launches.emplace_back();
       continue;
     }
     // Several programs are always supervised: single mode knows only one worker.
-    const Mode mode = programs.size() > 1 ? Mode::cluster : invocation.config.mode;
+    const Mode mode = configs.size() > 1 ? Mode::cluster : invocation.config.mode;
     const std::string directory = working_directory(program);
     Launch launch = resolve_launch(
         {.command = program.command, .mode = mode, .directory = directory}, ConfigFiles());
     if (launch.mode == Mode::cluster) {
       if (launch.argv != program.command) {
-        prepared.remarks.push_back({LogLevel::info, launch.reason});
+        deployment.remarks.push_back({LogLevel::info, launch.reason});
       }
       take_over(program, launch, invocation.environment);
-      prepared.mode = Mode::cluster;
+      deployment.mode = Mode::cluster;
     }
     if (!launch.advice.empty()) {
-      prepared.remarks.push_back({LogLevel::warn, launch.advice});
+      deployment.remarks.push_back({LogLevel::warn, launch.advice});
     }
     launches.push_back(std::move(launch));
   }
-  prepared.plans = plan_programs(resources, prepared.config, invocation.environment);
-  if (prepared.mode == Mode::cluster) {
-    for (std::size_t i = 0; i < programs.size(); ++i) {
-      NI_TRY(Launcher launcher, Launcher::prepare(programs[i], launches[i], prepared.plans[i],
-                                                  invocation.environment));
-      prepared.launchers.push_back(std::move(launcher));
+  auto plans = plan_programs(resources, deployment.container, invocation.environment);
+  for (ProgramConfig& config : std::exchange(configs, {})) {
+    const std::size_t i = deployment.programs.size();
+    DeployedProgram program{.id = ProgramId{static_cast<std::uint32_t>(i)},
+                            .config = std::move(config),
+                            .plan = std::move(plans[i]),
+                            .launcher = {},
+                            .memory_allowed = {}};
+    program.memory_allowed =
+        memory_allowed(program.config.max_memory, program.plan.memory_per_worker);
+    if (deployment.mode == Mode::cluster) {
+      NI_TRY(program.launcher,
+             Launcher::prepare(program.config, launches[i], program.plan, invocation.environment));
     }
+    deployment.programs.push_back(std::move(program));
   }
-  return prepared;
+  return deployment;
 }
 
 }  // namespace ni::app
