@@ -40,7 +40,7 @@ std::optional<Signal> parse_real_time(std::string_view text) {
     return std::nullopt;
   }
   const auto offset = parse_number<int>(text.substr(1));
-  if (!offset || *offset > kHighestSignal - kFirstRealTimeSignal) {
+  if (!offset || *offset < 0 || *offset > kHighestSignal - kFirstRealTimeSignal) {
     return std::nullopt;
   }
   return Signal::from(from_top ? kHighestSignal - *offset : kFirstRealTimeSignal + *offset);

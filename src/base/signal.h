@@ -35,7 +35,8 @@ class Signal {
 struct signals {
   static constexpr Signal hup{SIGHUP}, interrupt{SIGINT}, quit{SIGQUIT}, abort{SIGABRT},
       kill{SIGKILL}, usr1{SIGUSR1}, usr2{SIGUSR2}, pipe{SIGPIPE}, term{SIGTERM}, child{SIGCHLD},
-      cont{SIGCONT}, stop{SIGSTOP}, tstp{SIGTSTP}, ttin{SIGTTIN}, ttou{SIGTTOU}, winch{SIGWINCH};
+      cont{SIGCONT}, stop{SIGSTOP}, tstp{SIGTSTP}, ttin{SIGTTIN}, ttou{SIGTTOU}, winch{SIGWINCH},
+      power{SIGPWR}, halt{kFirstRealTimeSignal + 3};  // systemd(1): SIGRTMIN+3 is a halt
 };
 
 // "SIGTERM", "SIGRTMIN+3" (counted from 34, as kill -l of a shell does)

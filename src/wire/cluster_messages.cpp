@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <limits>
+#include <utility>
 
 #include "base/text.h"
 
@@ -11,6 +14,8 @@ namespace {
 
 constexpr std::string_view kCluster = "NODE_CLUSTER";
 constexpr std::string_view kConnections = "NODE_NODEINIT_CONNECTIONS";
+constexpr std::string_view kRetire = "NODE_NODEINIT_RETIRE";
+constexpr std::string_view kPrimary = "NODE_NODEINIT_PRIMARY";
 
 Error malformed(std::string_view what) {
   return {.operation = "read",
@@ -93,6 +98,28 @@ Result<WorkerMessage> parse_act(const Json& message) {
   return WorkerMessage(UnknownMessage{});
 }
 
+Result<WorkerMessage> parse_retirement(const Json& message) {
+  using enum Retirement::Act;
+  constexpr std::array<std::pair<std::string_view, Retirement::Act>, 7> kActs = {
+      {{"cannot", cannot},
+       {"retires", retires},
+       {"answered", answered},
+       {"quiet", quiet},
+       {"signalled", signalled},
+       {"leaves", leaves},
+       {"serves on", serves_on}}};
+  const std::string act = message.at("act").string().value_or("");
+  const auto known =
+      std::ranges::find(kActs, act, &std::pair<std::string_view, Retirement::Act>::first);
+  if (known == kActs.end()) {
+    return malformed("a retirement without an act");
+  }
+  const std::int64_t open = message.at("open").integer().value_or(0);
+  return WorkerMessage(Retirement{.act = known->second,
+                                  .signal = message.at("signal").string().value_or(""),
+                                  .open = open > 0 ? static_cast<std::uint64_t>(open) : 0});
+}
+
 Json answer_body(const Answer& answer, const Json& error_number) {
   return Json::object({{"cmd", kCluster},
                        {"errno", error_number},
@@ -144,6 +171,12 @@ Result<WorkerMessage> parse_worker_message(std::string_view line) {
     if (count < 0) return malformed("connections without a count");
     return WorkerMessage(ConnectionsCounted{static_cast<std::uint64_t>(count)});
   }
+  if (cmd.equals(kRetire)) {
+    return parse_retirement(message);
+  }
+  if (cmd.equals(kPrimary)) {
+    return WorkerMessage(AskedForPrimary{message.at("where").string().value_or("")});
+  }
   if (!cmd.equals(kCluster)) return WorkerMessage(UnknownMessage{});
   if (const auto ack = message.at("ack").integer()) {
     return WorkerMessage(Reply{*ack, message.at("accepted").boolean().value_or(false)});
@@ -190,6 +223,16 @@ std::string ping_line() {
 
 std::string ask_connections_line() {
   return Json::object({{"cmd", kConnections}}).text() + '\n';
+}
+
+std::string retire_line(const RetireRequest& request) {
+  return Json::object({{"cmd", kRetire},
+                       {"signal", request.signal},
+                       {"fixed", request.fixed},
+                       {"stop", request.stop},
+                       {"late", request.late}})
+             .text() +
+         '\n';
 }
 
 std::string handle_ack_line() {

@@ -2,9 +2,9 @@
 
 // Node's cluster protocol as typed messages: what a worker says to its primary, and the few lines
 // that a primary says. The same in Node 12 … 26 (lib/internal/cluster/child.js, primary.js).
-// Two lines are nodeinit's own: the ping, and the question for the number of accepted connections,
-// which its module in the worker answers (core/node_arguments.cpp). Nothing else is ever sent to a
-// worker.
+// Three lines are nodeinit's own: the ping, and what the module inside the worker answers
+// (src/inside/inside.cjs), the question for the number of accepted connections and the request to
+// retire. Nothing else is ever sent to a worker.
 
 #include <cstdint>
 #include <optional>
@@ -70,11 +70,30 @@ struct HandleNack {};
 struct ConnectionsCounted {
   std::uint64_t count;  // since the worker began
 };
+// How far a worker is that was asked to retire; what the module inside says of itself.
+struct Retirement {
+  enum class Act : std::uint8_t {
+    cannot,     // this Node does not let it see: disconnect it
+    retires,    // it has heard; `signal`: the one that the program handles now
+    answered,   // no request is in flight, only idle connections are left
+    quiet,      // nothing is in flight, and the program handles no signal
+    signalled,  // it has given the program its signal
+    leaves,     // the program has closed its servers unasked: somebody else's signal has come
+    serves_on   // a second after its signal it serves as before, with nothing in flight
+  };
+  Act act;
+  std::string signal;      // empty: none
+  std::uint64_t open = 0;  // requests in flight
+};
+// The program asked for cluster.isPrimary: it may have a cluster of its own.
+struct AskedForPrimary {
+  std::string where;  // the line of its code, as in a stack trace
+};
 struct UnknownMessage {
 };  // another NODE_… of the program's own, or an act of a later Node: ignored
-using WorkerMessage =
-    std::variant<OnlineAct, QueryServerAct, ListeningAct, CloseAct, ExitedAfterDisconnectAct, Reply,
-                 HandleAck, HandleNack, ConnectionsCounted, UnknownMessage>;
+using WorkerMessage = std::variant<OnlineAct, QueryServerAct, ListeningAct, CloseAct,
+                                   ExitedAfterDisconnectAct, Reply, HandleAck, HandleNack,
+                                   ConnectionsCounted, Retirement, AskedForPrimary, UnknownMessage>;
 
 // An internal line. Errors: no JSON, or an act that lacks what it must have.
 Result<WorkerMessage> parse_worker_message(std::string_view line);
@@ -100,6 +119,13 @@ std::string disconnect_line(std::int64_t seq);
 std::string acknowledge_line(std::int64_t ack, std::int64_t seq);
 std::string ping_line();  // answered by NODE_HANDLE_NACK through the event loop
 std::string ask_connections_line();
+struct RetireRequest {
+  std::string_view signal;  // "SIGTERM"
+  bool fixed = false;       // the user chose it: no other one will do
+  bool stop = false;        // the container ends: idle connections are not waited for
+  bool late = false;        // the time for streams and idle connections is over
+};
+std::string retire_line(const RetireRequest& request);
 std::string handle_ack_line();  // exactly one for each HandleLine, never unasked: Node asserts it
 
 }  // namespace ni::wire

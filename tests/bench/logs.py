@@ -65,7 +65,7 @@ def pm2(folder, binary):
 
 def of_nodeinit(mode):
     def command(folder, binary):
-        return [nodeinit.binary(), "--workers", WRITERS, "--ready", "online", "--mode", "cluster", "--log", mode, "--preload",
+        return [nodeinit.binary(), "--workers", WRITERS, "--ready", "online", "--mode", "cluster", "--log", mode, "--module",
                 "off", "--log-level", "error", "--", binary, folder / "writer.js"]  # fmt: skip
 
     return command

@@ -84,7 +84,7 @@ std::vector<std::string> live(std::uint64_t seed, std::uint64_t& steps) {
     plan.config.restart = static_cast<RestartMode>(random.below(3));
     plan.config.restart_was_set = random.chance(2);
     plan.config.ready = static_cast<Readiness>(random.below(3));
-    plan.config.stop = static_cast<StopStyle>(random.below(2));
+    plan.config.stop = static_cast<StopStyle>(random.below(3));
     plan.config.ready_timeout = Duration(random.below(20'000'000'000) + 1'000'000);
     plan.config.spares = static_cast<unsigned>(random.below(3));
     if (random.chance(3)) plan.config.max_age = 40s;

@@ -126,25 +126,39 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& la
   }
   launcher.environment_ = environment_for(config, environment);
   apply_heap(plan, launcher.argv_, launcher.environment_);
-  launcher.first_argv_ = launcher.argv_;
-  if (launch.node && config.preload) {
-    const NodeFeatures features = inspect_node(
-        launcher.argv_.front(), find_variable(launcher.environment_, "PATH").value_or(""));
-    launcher.is_known_node_ = features.is_node;
-    launcher.counts_connections_ = features.has_import;
-    const auto insert = [&](std::vector<std::string>& argv, bool goes_first) {
-      const auto arguments = preload_arguments(features, goes_first);
-      argv.insert(argv.begin() + 1, arguments.begin(), arguments.end());
-    };
-    insert(launcher.first_argv_, true);
-    insert(launcher.argv_, false);
-  }
   if (launch.node) {
-    const auto options = find_variable(launcher.environment_, "NODE_OPTIONS").value_or("");
+    const auto find = [&](std::string_view name) {
+      return find_variable(launcher.environment_, name).value_or("");
+    };
+    const std::string options(find("NODE_OPTIONS"));
+    const NodeFeatures features = inspect_node(launcher.argv_.front(), find("PATH"));
+    launcher.is_known_node_ = features.is_node;
+    if (config.module_inside && features.is_node && allows_module(launcher.argv_, options)) {
+      // Behind nodeinit's own options, before the program's: agents come after it.
+      launcher.module_at_ = 2 + launcher.argv_.size() - config.command.size();
+      const auto at = launcher.argv_.begin() + static_cast<std::ptrdiff_t>(launcher.module_at_ - 1);
+      launcher.argv_.insert(at, {"--require", ""});
+      launcher.counts_connections_ = features.since_18_18;
+    }
     launcher.inspector_ = find_inspector(launcher.argv_, options);
-    launcher.first_inspector_ = find_inspector(launcher.first_argv_, options);
   }
   return launcher;
+}
+
+std::vector<std::string> Launcher::command_of(const action::Spawn& spawn,
+                                              const std::string& module) const {
+  std::vector<std::string> command =
+      inspector_ ? with_inspector_port(argv_, *inspector_, spawn.inspector) : argv_;
+  if (module_at_ == 0) {
+    return command;
+  }
+  const auto path = std::ranges::find(command, std::string());
+  if (module.empty()) {
+    command.erase(path - 1, path + 1);
+  } else {
+    *path = module;
+  }
+  return command;
 }
 
 sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, WorkerOutput output,
@@ -168,10 +182,7 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, Worker
   // that release was removed, to what is there.
   const bool still_there = resolved_ && ConfigFiles().is_directory(*resolved_);
   const std::optional<std::string>& directory = still_there ? resolved_ : directory_;
-  const std::vector<std::string>& command = spawn.alone ? first_argv_ : argv_;
-  const std::optional<Inspector>& inspector = spawn.alone ? first_inspector_ : inspector_;
-  const sys::StringArray argv(inspector ? with_inspector_port(command, *inspector, spawn.inspector)
-                                        : command);
+  const sys::StringArray argv(command_of(spawn, place.module));
   const sys::StringArray variables(joined(environment));
   return sys::spawn({.argv = argv.get(),
                      .environment = variables.get(),

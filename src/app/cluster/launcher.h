@@ -29,6 +29,7 @@ struct WorkerPlace {
   int in = -1;             // its standard input; -1: ours
   int foreground_of = -1;  // a terminal; -1: none
   std::optional<sys::DescriptorLimit> descriptor_limit;
+  std::string module;  // path of the module inside; empty: there is none
 };
 
 // What a process of `config` finds in its environment; `own` is nodeinit's.
@@ -60,22 +61,24 @@ class Launcher {
   int inspector_port(unsigned number) const {
     return inspector_ ? ni::inspector_port(*inspector_, number) : Inspector{}.port;
   }
-  // Its workers have the module that does (core/node_arguments.h).
+  // Its workers get the module inside (src/inside).
+  bool has_module() const { return module_at_ > 0; }
+  // And it can count there: Node 18.18 and newer.
   bool counts_connections() const { return counts_connections_; }
 
  private:
   Launcher() = default;
+  std::vector<std::string> command_of(const action::Spawn& spawn, const std::string& module) const;
 
   std::vector<std::string> argv_;
   std::vector<std::string> slot_variables_;
-  std::vector<std::string> first_argv_;  // for the worker that goes alone
   Environment environment_;
   std::optional<std::string> directory_;
   std::optional<std::string> resolved_;  // where directory_ led when it was prepared
   std::optional<UserIds> user_;
-  std::optional<int> oom_score_adj_;          // above ours; nullopt: as ours
-  std::optional<Inspector> inspector_;        // of argv_
-  std::optional<Inspector> first_inspector_;  // of first_argv_
+  std::optional<int> oom_score_adj_;    // above ours; nullopt: as ours
+  std::optional<Inspector> inspector_;  // of argv_
+  std::size_t module_at_ = 0;           // where its path stands in argv_; 0: nowhere
   bool is_node_ = false;
   bool is_known_node_ = false;
   bool counts_connections_ = false;

@@ -27,7 +27,7 @@ std::string find_program(std::string_view program, std::string_view path) {
 }
 
 NodeFeatures features(const sys::ElfExports& exports) {
-  return {.has_import = exports.has[0], .is_node = exports.has[1]};
+  return {.since_18_18 = exports.has[0], .is_node = exports.has[1]};
 }
 
 }  // namespace

@@ -42,6 +42,7 @@
 #include "loop/poll.h"
 #include "loop/turn_hooks.h"
 #include "sys/descriptor_limit.h"
+#include "sys/private_file.h"
 #include "sys/reap.h"
 #include "sys/signals.h"
 #include "sys/starting_directory.h"
@@ -121,6 +122,8 @@ class Runtime final : public Host {
   OwnFigures own_figures() const;
   LogFigures log_figures() const;
   ContainerFigures container_figures() const;
+  // The module inside, made anew if somebody has meddled with it; empty: no place takes it.
+  std::string module_path();
   const Launcher& launcher_of(ProgramId program) const { return *deployment_.of(program).launcher; }
 
   uv_loop_t* loop_;
@@ -160,6 +163,8 @@ class Runtime final : public Host {
   };
   static constexpr std::size_t kMostRecent = 100;
   std::deque<RecentEvent> recent_;  // for the page; empty without NODEINIT_HTTP
+  std::optional<sys::PrivateFile> module_;
+  bool module_refused_ = false;  // said once
   std::uint64_t wake_ups_ = 0;
   bool was_ready_ = false;
   Instant started_at_;

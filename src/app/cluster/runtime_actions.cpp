@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "app/cluster/runtime.h"
 #include "app/logs/termination_log.h"
 #include "base/overloaded.h"
+#include "inside_text.h"
+#include "sys/clock.h"
+#include "sys/entropy.h"
 #include "sys/reap.h"
 #include "sys/signals.h"
 
@@ -18,6 +23,10 @@ void Runtime::perform(const Action& action) {
                  [this](const action::RunHook& wanted) { run_hook(wanted); },
                  [this](const action::Promote& wanted) {
                    data_plane_.promote(wanted.worker, wanted.slot);
+                 },
+                 [this](const action::Retire& wanted) {
+                   metrics_rounds_.gone(wanted.worker);
+                   data_plane_.retire(wanted.worker, wanted);
                  },
                  [this](const action::Disconnect& wanted) {
                    // An answer that comes too late, to a closed channel, would be an error in the worker.
@@ -90,6 +99,31 @@ void Runtime::name_left_over() {
   }
 }
 
+std::string Runtime::module_path() {
+  constexpr std::array<std::string_view, 3> kFolders = {"/dev/shm", "/run", "/tmp"};
+  if (module_ && module_->is_intact()) {
+    return module_->path();
+  }
+  const auto time = static_cast<std::uint64_t>(sys::now().time_since_epoch().count());
+  const std::uint64_t salt = sys::random_number().value_or(time);
+  auto made = sys::PrivateFile::make(kFolders, "inside.cjs", kModuleInside, salt);
+  if (made) {
+    module_ = std::move(*made);
+    return module_->path();
+  }
+  module_.reset();
+  if (!std::exchange(module_refused_, true)) {
+    log_.warn(
+        "module_inside",
+        fmt::format(
+            "{}: no place for the module inside (tried /dev/shm, /run, /tmp); workers run without "
+            "it: they "
+            "are disconnected before their stop signal, and their connections are not counted",
+            to_string(made.error())));
+  }
+  return {};
+}
+
 void Runtime::spawn(const action::Spawn& wanted) {
   auto channel = data_plane_.open_channel(
       wanted.worker, {.program = wanted.program, .slot = wanted.slot, .parked = wanted.parked});
@@ -113,10 +147,13 @@ void Runtime::spawn(const action::Spawn& wanted) {
     log_.warn("log_pipe_failed", to_string(ends.error()) + ", its output passes as it is");
     ends = loop::LogPump::Ends{};
   }
+  WorkerPlace place = place_of(wanted);
+  if (launcher_of(wanted.program).has_module()) {
+    place.module = module_path();
+  }
   const sys::SpawnResult result =
       launcher_of(wanted.program)
-          .start(wanted, channel->get(), {.out = ends->out.get(), .err = ends->err.get()},
-                 place_of(wanted));
+          .start(wanted, channel->get(), {.out = ends->out.get(), .err = ends->err.get()}, place);
   ends = loop::LogPump::Ends{};  // ours go, so that the worker's are the last
   if (const auto* failure = std::get_if<sys::SpawnFailure>(&result)) {
     children_may_have_ended_ =

@@ -51,7 +51,7 @@ void Runtime::before_end_of(const sys::Ended& ended) {
   }
   terminal_.take_back();
   if (ended.status.was(signals::interrupt)) {
-    post(event::StopAsked{.quick = false, .why = "Ctrl-C"});
+    post(event::StopAsked{.quick = false, .why = "Ctrl-C", .signal = signals::interrupt});
   }
 }
 

@@ -21,8 +21,10 @@ TerminalLease TerminalLease::find() {
 }
 
 void TerminalLease::taken_by(Pid worker) {
-  holder_ = worker;
-  holder_was_alone_ = true;
+  if (terminal_) {
+    holder_ = worker;
+    holder_was_alone_ = true;
+  }
 }
 
 void TerminalLease::give_to(Pid worker) {

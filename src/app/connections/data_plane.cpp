@@ -97,6 +97,11 @@ void DataPlane::promote(Incarnation worker, SlotId slot) {
   perform();
 }
 
+void DataPlane::retire(Incarnation worker, const action::Retire& wish) {
+  primary_.retire(worker, wish, sys::now());
+  perform();
+}
+
 void DataPlane::disconnect(Incarnation worker) {
   primary_.disconnect(worker);
   perform();

@@ -29,6 +29,7 @@
 #include "base/result.h"
 #include "core/primary/primary.h"
 #include "core/settings/config.h"
+#include "core/supervision/action.h"
 #include "core/supervision/event.h"
 #include "loop/channel.h"
 #include "loop/poll.h"
@@ -68,6 +69,7 @@ class DataPlane {
   Result<sys::UniqueFd> open_channel(Incarnation worker, Place place);
   // A parked worker takes a slot: what it asked for is answered now.
   void promote(Incarnation worker, SlotId slot);
+  void retire(Incarnation worker, const action::Retire& wish);
   void disconnect(Incarnation worker);
   void set_serving(ProgramId program, std::span<const Incarnation> workers);
   void set_slots(ProgramId program, unsigned slots);

@@ -1,29 +1,15 @@
 #pragma once
 
-// The lines of JavaScript that nodeinit may put on node's command line (`--import data:…`, no file
-// needed), and when.
+// Which Node it is, as far as it matters here, and whether it takes the module inside
+// (src/inside/inside.cjs).
 //
-// unref: in a cluster worker Node holds the channel open for ever (process.once('disconnect') in
-//   child.js), so a program that never listens would not end. This lets go of it, and holds it only
-//   while a query is under way. For the worker that goes first; once it has asked for a socket the
-//   program is a server. 4–10 ms of start.
-// servers: a server that closes ends its idle keep-alive connections at once (node
-//   lib/_http_server.js closeIdleConnections, since 19), and a client whose next request is on its
-//   way sees a reset; older ones keep them for keepAliveTimeout. With this, once the worker drains,
-//   every response says `Connection: close`, and a connection that stays idle is ended 2 s later.
-//   Nothing of it runs before the drain. From outside the process this cannot be had: only the
-//   server knows where one response ends. The same module counts the connections that the worker's
-//   servers accept, since the kernel tells nobody, and says how many when nodeinit asks
-//   (wire/cluster_messages.h): an addition for each connection.
-//
-// --import exists from 18.18 and 19.0 on; an older node would not start with it. The version is
-// told by what the executable exports to addons (sys/elf.h), without running it:
-// node_api_create_external_string_latin1 came with 18.18 and 20.4. Node 19 and 20.0–20.3 are taken
+// The version is told by what the executable exports to addons (sys/elf.h), without running it:
+// node_api_create_external_string_latin1 came with 18.18 and 20.4. Node 19 and 20.0-20.3 are taken
 // for older than they are.
 
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace ni {
 
@@ -34,11 +20,13 @@ inline constexpr std::string_view kExportedSince18_18 = "node_api_create_externa
 inline constexpr std::string_view kExportedByNode = "_ZN4node5StartEiPPc";
 
 struct NodeFeatures {
-  bool has_import = false;  // kExportedSince18_18
-  bool is_node = false;     // kExportedByNode: it is Node, not only called so
+  bool since_18_18 = false;  // kExportedSince18_18
+  bool is_node = false;      // kExportedByNode: it is Node, not only called so
 };
 
-// Options for node, to stand right after argv[0]. Empty: none are needed, or none are possible.
-std::vector<std::string> preload_arguments(const NodeFeatures& node, bool goes_first);
+// False where a --require of a file ends the program at its start: under the permission model of
+// Node 20 (ERR_ACCESS_DENIED) and under policies (ERR_MANIFEST_ASSERT_INTEGRITY; Node 18 and 20).
+// From 22 on --permission lets a file through that requires builtin modules only.
+bool allows_module(std::span<const std::string> argv, std::string_view node_options);
 
 }  // namespace ni

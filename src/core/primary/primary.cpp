@@ -78,6 +78,10 @@ void Primary::on(Incarnation id, Worker& worker, const wire::WorkerMessage& mess
           [&](const wire::HandleAck&) { handle_answered(id, worker, true); },
           [&](const wire::HandleNack&) { handle_answered(id, worker, false); },
           [&](const wire::ConnectionsCounted& says) { counted(id, worker, says.count); },
+          [&](const wire::Retirement& says) { retirement(id, worker, says); },
+          [&](const wire::AskedForPrimary& says) {
+            act(primary_action::Tell{event::AskedForPrimary{id, says.where}});
+          },
           [](const wire::UnknownMessage&) {},
       },
       message);
@@ -134,7 +138,7 @@ void Primary::closed(Incarnation id, Worker& worker, const std::string& key) {
   const bool last = std::ranges::none_of(
       workers_, [&](const auto& entry) { return holds(entry.second, gone.listener); });
   // The program stops listening of its own will: new clients must be refused, as without us.
-  if (last && !worker.draining) return drop_listener(gone.listener);
+  if (last && !worker.draining && !worker.retiring) return drop_listener(gone.listener);
   holders_changed(worker.place.program);
 }
 
@@ -167,6 +171,9 @@ void Primary::handle_answered(Incarnation id, Worker& worker, bool taken) {
   if (line == nullptr) return;  // an answer to nothing: Node never sends one
   const bool was_ping = std::holds_alternative<Ping>(line->carries);
   if (was_ping) {
+    if (worker.retiring && !worker.hears && !worker.deaf_at) {
+      worker.deaf_at = now_ + kModulePatience;
+    }
     worker.answers_pings = true;
     answering_.insert(worker.place.program);
     worker.loop_delay.record(now_ - worker.handles.since());
@@ -269,10 +276,11 @@ void Primary::forget(Incarnation id) {
 }
 
 void Primary::set_serving(ProgramId program, const std::set<Incarnation>& serving) {
-  if (settling_) return;  // those that serve empty the queues
+  if (stopping_) return;  // those that serve empty the queues
   for (auto& [id, worker] : workers_) {
     if (worker.place.program == program)
-      worker.serving = serving.contains(id) && !worker.draining && !worker.ignored;
+      worker.serving =
+          serving.contains(id) && !worker.draining && !worker.retiring && !worker.ignored;
   }
   holders_changed(program);
 }

@@ -42,6 +42,7 @@
 #include "core/primary/loop_delay.h"
 #include "core/primary/primary_action.h"
 #include "core/settings/config.h"
+#include "core/supervision/action.h"
 #include "wire/cluster_messages.h"
 #include "wire/node_ipc.h"
 
@@ -83,6 +84,8 @@ class Primary {
   static constexpr Duration kFirstPingPatience = 30s;
   // We come so much too late to a deadline when we did not run ourselves: the container was frozen,
   // stopped or starved, and its workers were too.
+  // A worker that answers a ping and has not said that it retires so long after has no module.
+  static constexpr Duration kModulePatience = 250ms;
   static constexpr Duration kNotRunning = 500ms;
   // The queues are looked at so often when the container stops, and until they are empty: at least
   // twice (a handshake may be under way), at most so often (a worker may be blocked).
@@ -108,6 +111,8 @@ class Primary {
   // nothing of its drain. (Checked: 1.4.4.)
   void channel_ended(Incarnation worker, bool speaks_bun = false);
   void promote(Incarnation worker, SlotId slot);
+  // The module inside is asked (wire::RetireRequest); what it says of itself becomes events.
+  void retire(Incarnation worker, const action::Retire& wish, Instant now);
   void disconnect(Incarnation worker);
   void forget(Incarnation worker);
   void set_serving(ProgramId program, const std::set<Incarnation>& serving);
@@ -185,10 +190,13 @@ class Primary {
     explicit Worker(Place stands) : place(stands) {}
     Place place;
     bool serving = false;
-    bool asked = false;     // for a socket
-    bool draining = false;  // `disconnect` was sent
-    bool leaves = false;    // by itself: it said exitedAfterDisconnect
-    bool ignored = false;   // it broke the protocol
+    bool asked = false;              // for a socket
+    bool draining = false;           // `disconnect` was sent
+    bool retiring = false;           // it was asked to
+    bool hears = false;              // and has heard
+    std::optional<Instant> deaf_at;  // it answers us, but its module does not: from then on
+    bool leaves = false;             // by itself: it said exitedAfterDisconnect
+    bool ignored = false;            // it broke the protocol
     std::int64_t next_seq = 0;
     std::vector<Held> held;
     std::vector<wire::QueryServerAct> withheld;
@@ -244,6 +252,7 @@ class Primary {
   std::optional<Incarnation> next_free(ListenerId id, Listener& listener);
 
   // primary_stop.cpp
+  void retirement(Incarnation id, Worker& worker, const wire::Retirement& says);
   void settle(Instant now);
   bool owes_nothing() const;
   void drop_unheld();

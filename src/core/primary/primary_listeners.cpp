@@ -134,7 +134,7 @@ void Primary::steer(ListenerId id, Listener& listener) {
   std::vector<std::uint32_t> named;
   for (const int mercy : {0, 1, 2}) {
     for (const auto& [incarnation, worker] : workers_) {
-      if (worker.draining || (mercy < 2 && !worker.serving)) continue;
+      if (worker.draining || worker.retiring || (mercy < 2 && !worker.serving)) continue;
       for (std::uint32_t socket = 0; socket < listener.sockets.size(); ++socket) {
         if (mercy == 0 && listener.blocked.contains(socket)) continue;
         if (accepts(worker, id, socket)) named.push_back(socket);

@@ -20,6 +20,52 @@ void Primary::stop_accepting(Instant now) {
   settle(now);
 }
 
+void Primary::retire(Incarnation id, const action::Retire& wish, Instant now) {
+  now_ = now;
+  Worker* worker = find(id);
+  if (worker == nullptr || worker->draining) {
+    return;
+  }
+  worker->retiring = true;
+  if (!stopping_) {
+    worker->serving = false;  // in a stop it is for each to empty its own queue
+  }
+  const std::string name = to_string(wish.signal);
+  act(primary_action::Send{
+      id, wire::retire_line(
+              {.signal = name, .fixed = wish.fixed, .stop = wish.stop, .late = wish.late})});
+  if (!wish.late) {
+    ping(id, *worker);  // whoever answers this and says nothing of retiring has no module
+  }
+  holders_changed(worker->place.program);
+}
+
+void Primary::retirement(Incarnation id, Worker& worker, const wire::Retirement& says) {
+  if (!worker.retiring) {
+    return;  // nobody has asked
+  }
+  using enum wire::Retirement::Act;
+  worker.hears = true;
+  worker.deaf_at.reset();
+  switch (says.act) {
+    case cannot:
+      return act(primary_action::Tell{event::CannotRetire{id}});
+    case retires:
+      return act(primary_action::Tell{
+          event::Retires{.worker = id, .handles = parse_signal(says.signal), .open = says.open}});
+    case answered:
+      return act(primary_action::Tell{event::Answered{id}});
+    case quiet:
+      return act(primary_action::Tell{event::Quiet{id}});
+    case signalled:
+      return act(primary_action::Tell{event::Signalled{id, says.open}});
+    case leaves:
+      return act(primary_action::Tell{event::LeavesByItself{id}});
+    case serves_on:
+      return act(primary_action::Tell{event::ServesOn{id}});
+  }
+}
+
 // Looks; the answers come before the next time.
 void Primary::settle(Instant now) {
   const bool quiet = settling_->looks >= kFewestSettles && !settling_->waiting && owes_nothing();

@@ -163,7 +163,10 @@ std::optional<Instant> Primary::next_deadline() const {
   const auto consider = [&](std::optional<Instant> instant) {
     if (instant && (!next || *instant < *next)) next = instant;
   };
-  for (const auto& [id, worker] : workers_) consider(worker_deadline(worker));
+  for (const auto& [id, worker] : workers_) {
+    consider(worker_deadline(worker));
+    consider(worker.deaf_at);
+  }
   for (const auto& [id, listener] : listeners_) consider(listener.next_look);
   if (settling_) consider(settling_->next);
   consider(drop_due_);
@@ -175,6 +178,10 @@ void Primary::on_deadline(Instant now) {
   for (auto& [id, worker] : workers_) {
     const std::optional<Instant> due = worker_deadline(worker);
     if (due && *due <= now) worker_due(id, worker, *due);
+    if (worker.deaf_at && *worker.deaf_at <= now) {
+      worker.deaf_at.reset();
+      act(primary_action::Tell{event::CannotRetire{id}});
+    }
   }
   for (auto& [id, listener] : listeners_) {
     if (!listener.next_look || *listener.next_look > now) continue;

@@ -19,7 +19,8 @@ namespace ni {
 enum class Mode : std::uint8_t { automatic, cluster, single };
 enum class Balance : std::uint8_t { kernel, shared, round_robin, client_ip };
 enum class Readiness : std::uint8_t { listen, message, online };
-enum class StopStyle : std::uint8_t { drain, signal };
+// NODEINIT_STOP. automatic: quiet first, then the signal; drain: Node's `disconnect` first.
+enum class StopStyle : std::uint8_t { automatic, drain, signal };
 enum class RestartMode : std::uint8_t { always, on_failure, never };
 // NODEINIT_RESIZE. `reload` does what `on` does, and follows a larger memory limit, too: V8 cannot
 // raise the limit of a running heap, so that costs a rolling reload.
@@ -102,8 +103,9 @@ struct ProgramConfig {
   Readiness ready = Readiness::listen;
   Duration ready_timeout = 60s;
   ReadyShare ready_workers;
-  StopStyle stop = StopStyle::drain;
-  Signal stop_signal = signals::term;
+  StopStyle stop = StopStyle::automatic;
+  std::optional<Signal> stop_signal;  // nullopt: the one that came, else SIGTERM
+  std::optional<Duration> drain;      // requests in flight are waited for; nullopt: the defaults
   RestartMode restart = RestartMode::always;
   bool restart_was_set = false;  // a program that never listens is restarted only if so
   Backoff restart_backoff;
@@ -116,7 +118,7 @@ struct ProgramConfig {
   unsigned spares = 0;
   unsigned surge = 1;
   bool heap_auto = true;
-  bool preload = true;              // core/node_arguments.h
+  bool module_inside = true;        // src/inside
   bool worker_metrics = true;       // core/metrics_rounds.h
   std::optional<std::string> user;  // "uid[:gid]" or a name of the passwd file
 };

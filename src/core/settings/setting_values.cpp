@@ -25,7 +25,8 @@ constexpr std::array kBalances = {Name<Balance>{Balance::kernel, "kernel"},
 constexpr std::array kReadiness = {Name<Readiness>{Readiness::listen, "listen"},
                                    Name<Readiness>{Readiness::message, "message"},
                                    Name<Readiness>{Readiness::online, "online"}};
-constexpr std::array kStopStyles = {Name<StopStyle>{StopStyle::drain, "drain"},
+constexpr std::array kStopStyles = {Name<StopStyle>{StopStyle::automatic, "auto"},
+                                    Name<StopStyle>{StopStyle::drain, "drain"},
                                     Name<StopStyle>{StopStyle::signal, "signal"}};
 constexpr std::array kRestartModes = {Name<RestartMode>{RestartMode::always, "always"},
                                       Name<RestartMode>{RestartMode::on_failure, "on-failure"},

@@ -1,6 +1,7 @@
 #include "core/settings/settings.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 #include "core/settings/setting_values.h"
@@ -80,6 +81,51 @@ template <auto Member>
 std::string show_or_off(const Config& container, const ProgramConfig& program) {
   const auto& value = source(Member, container, program);
   return value ? show_value(*value) : "off";
+}
+
+bool read_module(std::string_view text, Config& /*container*/, ProgramConfig& program) {
+  program.module_inside = to_lower(text) != "off";
+  return to_lower(text) == "off" || to_lower(text) == "auto";
+}
+std::string show_module(const Config& /*container*/, const ProgramConfig& program) {
+  return program.module_inside ? "auto" : "off";
+}
+
+bool means_auto(std::string_view text) {
+  return to_lower(text) == "auto";
+}
+
+// A value that nodeinit chooses where it is absent, written "auto".
+template <auto Member>
+bool read_or_auto(std::string_view text, Config& container, ProgramConfig& program) {
+  auto& value = target(Member, container, program);
+  if (means_auto(text)) {
+    value.reset();
+    return true;
+  }
+  return read_value(text, value.emplace());
+}
+template <auto Member, auto Reader>
+bool read_or_auto(std::string_view text, Config& container, ProgramConfig& program) {
+  auto& value = target(Member, container, program);
+  if (means_auto(text)) {
+    value.reset();
+    return true;
+  }
+  return Reader(text, value.emplace(signals::term));
+}
+template <auto Member>
+std::string show_or_auto(const Config& container, const ProgramConfig& program) {
+  const auto& value = source(Member, container, program);
+  return value ? show_value(*value) : "auto";
+}
+
+// What a program cannot handle ends nothing in order, and what means something else to us or to
+// the kernel does not end at all.
+bool may_stop(std::string_view text, Signal& value) {
+  constexpr std::array kOther = {signals::kill, signals::stop, signals::cont, signals::child,
+                                 signals::tstp, signals::ttin, signals::ttou, signals::winch};
+  return read_value(text, value) && std::ranges::find(kOther, value) == kOther.end();
 }
 
 bool at_least_one(std::string_view text, unsigned& value) {
@@ -174,11 +220,24 @@ constexpr Setting kSettings[] = {
     {"stop_delay", word, container, "0s", "TIME", kTime,
      "keep serving this long after SIGTERM with readiness already false", read<&C::stop_delay>,
      show<&C::stop_delay>},
-    {"stop", word, program, "drain", "drain|signal", "drain or signal",
-     "drain: close listeners, finish requests, then the stop signal; signal: at once",
+    {"stop", word, program, "auto", "auto|drain|signal", "auto, drain or signal",
+     "auto: quiet first (no new connections, requests are finished with the server open), then, at "
+     "most a "
+     "quarter of the grace or 3s after a stop began, the signal for a program that handles it, an "
+     "end for "
+     "one that does not; drain: Node's disconnect first, then the signal; signal: at once",
      read<&P::stop>, show<&P::stop>},
-    {"stop_signal", word, program, "SIGTERM", "SIGNAL", "a signal such as SIGTERM, INT or 15",
-     "what workers get when they must end", read<&P::stop_signal>, show<&P::stop_signal>},
+    {"drain", word, program, "auto", "auto|TIME", "auto or a time such as 30s",
+     "how long requests in flight are waited for; auto: in a stop all of the grace but its last "
+     "half "
+     "second, in a reload, a resize or a replacement five minutes",
+     read_or_auto<&P::drain>, show_or_auto<&P::drain>},
+    {"stop_signal", word, program, "auto", "auto|SIGNAL",
+     "auto or a signal such as SIGTERM, INT or 15",
+     "what workers get when they must end; auto: the signal that stops the container, SIGTERM in a "
+     "reload, "
+     "and another of TERM and INT where the program handles only that",
+     read_or_auto<&P::stop_signal, may_stop>, show_or_auto<&P::stop_signal>},
     {"restart", word, program, "always", "always|on-failure|never", "always, on-failure or never",
      "which deaths are followed by a new worker", read<&P::restart>, show<&P::restart>},
     {"restart_backoff", word, program, "100ms..30s", "FIRST..LARGEST",
@@ -218,11 +277,12 @@ constexpr Setting kSettings[] = {
      [](const Config&, const ProgramConfig& own) {
        return std::string(own.heap_auto ? "auto" : "off");
      }},
-    {"preload", word, program, "on", "on|off", "on or off",
-     "a small module given to node by --import: ends keep-alive connections without an error while "
-     "a worker drains, lets a program that never listens end, and counts connections; Node 18.18 "
-     "and newer",
-     read<&P::preload>, show_switch<&P::preload>},
+    {"module", word, program, "auto", "auto|off", "auto or off",
+     "auto: a small module given to node by --require, a file in memory: it lets a program that "
+     "has "
+     "nothing to do end, counts connections, and finishes requests before the stop signal "
+     "(stop=auto)",
+     read_module, show_module},
     {"worker_metrics", word, program, "on", "on|off", "on or off",
      "with http: /metrics has the workers' own metrics of prom-client, too, merged as its "
      "AggregatorRegistry does",

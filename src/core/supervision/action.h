@@ -35,6 +35,15 @@ struct Promote {
   Incarnation worker;
   SlotId slot;
 };
+// Quiet first, then the signal: the module inside is asked to see that nothing new comes in, and to
+// give the program its signal once nothing is in flight. Answered by event::Retires and those after.
+struct Retire {
+  Incarnation worker;
+  Signal signal;
+  bool fixed;  // the user chose the signal: no other one will do
+  bool stop;   // the container ends
+  bool late;   // asked before: now streams and idle connections are not waited for any more
+};
 // The `disconnect` act: stop accepting, finish what runs, then close the channel.
 struct Disconnect {
   Incarnation worker;
@@ -93,10 +102,11 @@ struct Finish {
 
 }  // namespace action
 
-using Action = std::variant<action::Spawn, action::RunHook, action::Promote, action::Disconnect,
-                            action::SendSignal, action::Forget, action::Serve, action::SetSlots,
-                            action::StopAccepting, action::CloseListeners, action::SignalRemaining,
-                            action::RolloutEnded, action::Report, action::Finish>;
+using Action =
+    std::variant<action::Spawn, action::RunHook, action::Promote, action::Retire,
+                 action::Disconnect, action::SendSignal, action::Forget, action::Serve,
+                 action::SetSlots, action::StopAccepting, action::CloseListeners,
+                 action::SignalRemaining, action::RolloutEnded, action::Report, action::Finish>;
 using Actions = std::vector<Action>;
 
 // The seam towards the world.

@@ -61,6 +61,37 @@ struct SaidReady {  // process.send('ready')
 struct Leaving {  // exitedAfterDisconnect: the program itself called disconnect() or kill()
   Incarnation worker;
 };
+// What the module inside says of a worker that was asked to retire (wire/cluster_messages.h).
+struct Retires {  // it has heard
+  Incarnation worker;
+  std::optional<Signal> handles;  // the signal that the program will be given; nullopt: none
+  std::uint64_t open = 0;         // requests in flight
+};
+struct Answered {  // no request is in flight, only idle connections are left
+  Incarnation worker;
+};
+struct Quiet {  // nothing is in flight, and the program handles no signal
+  Incarnation worker;
+};
+struct Signalled {  // the module has given the program its signal
+  Incarnation worker;
+  std::uint64_t open;  // requests in flight then
+};
+struct LeavesByItself {  // it has closed its servers unasked: it had its signal from elsewhere
+  Incarnation worker;
+};
+struct ServesOn {  // after its signal, with nothing in flight
+  Incarnation worker;
+};
+// No module answers in it: it is older than that, another runtime's, or deaf.
+struct CannotRetire {
+  Incarnation worker;
+};
+// The program asked for cluster.isPrimary, in that line of its code.
+struct AskedForPrimary {
+  Incarnation worker;
+  std::string where;
+};
 struct ChannelClosed {
   Incarnation worker;
 };
@@ -109,10 +140,12 @@ struct RestartAsked {
   ProgramId program;
   SlotId slot;
 };
-// Twice is quick: the second one, in a later turn of the loop, cuts the drain short.
+// Twice is quick: the same wish again, at least Supervisor::kAgain later, cuts the drain short.
+// Another kind of wish (`ctl stop` of a preStop hook, then the platform's SIGTERM) does not hurry.
 struct StopAsked {
   bool quick = false;
-  std::string why;  // "SIGTERM", "nodeinit ctl stop"
+  std::string why;                              // "SIGTERM", "nodeinit ctl stop"
+  std::optional<Signal> signal = std::nullopt;  // that has come, for the workers, too
 };
 // waitpid(2) has nobody left to wait for.
 struct NobodyLeft {};
@@ -122,9 +155,11 @@ struct NobodyLeft {};
 using Event =
     std::variant<event::Spawned, event::SpawnFailed, event::Online, event::AskedForSocket,
                  event::Listening, event::ServesWithoutTcp, event::ServerClosed, event::SaidReady,
-                 event::Leaving, event::ChannelClosed, event::Unresponsive, event::OverMemory,
-                 event::Exited, event::ForwardSignal, event::DeadlineReached, event::TargetChanged,
-                 event::ScaleBy, event::ReloadAsked, event::RestartAsked, event::StopAsked,
-                 event::NobodyLeft>;
+                 event::Leaving, event::Retires, event::Answered, event::Quiet, event::Signalled,
+                 event::LeavesByItself, event::ServesOn, event::CannotRetire,
+                 event::AskedForPrimary, event::ChannelClosed, event::Unresponsive,
+                 event::OverMemory, event::Exited, event::ForwardSignal, event::DeadlineReached,
+                 event::TargetChanged, event::ScaleBy, event::ReloadAsked, event::RestartAsked,
+                 event::StopAsked, event::NobodyLeft>;
 
 }  // namespace ni

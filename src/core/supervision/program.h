@@ -71,6 +71,7 @@ struct ProgramPlan {
   unsigned workers = 1;  // from core/plan
   bool signal_group =
       false;  // SIGTERM for the whole process group: a wrapper (sh, npm) would keep it to itself
+  bool module_inside = false;  // its workers have the module that can retire them
 };
 
 struct Program {
@@ -82,6 +83,7 @@ struct Program {
   ProgramId id;
   ProgramConfig config;
   bool signal_group = false;
+  bool module_inside = false;
   unsigned target = 1;
   Stage stage = Stage::probing;
   std::vector<Slot>
@@ -91,6 +93,7 @@ struct Program {
   Instant spare_retry_at;
   CrashLoop crash_loop;
   std::optional<Rollout> rollout;
+  bool told_primary = false;        // that its code for a primary does not run
   std::optional<int> exit_code;     // first failure, or the last exit
   std::vector<Incarnation> served;  // the last action::Serve, in slot order
 };

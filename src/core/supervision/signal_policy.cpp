@@ -17,7 +17,8 @@ SignalDecision act(Does does) {
 
 SignalDecision habit_of_cluster(const ArrivedSignal& arrived) {
   const Signal signal = arrived.signal;
-  if (signal == signals::term || signal == signals::interrupt) {
+  const bool asks_systemd_to_end = signal == signals::power || signal == signals::halt;
+  if (signal == signals::term || signal == signals::interrupt || asks_systemd_to_end) {
     return act(Does::stop);
   }
   if (signal == signals::quit) {

@@ -6,6 +6,7 @@
 //
 //                              single mode       cluster mode
 //   TERM INT                   to the worker     stop in order
+//   PWR RTMIN+3                to the worker     stop in order: LXC and podman ask so
 //   QUIT                       to the worker     quick stop
 //   HUP, sent                  to the worker     rolling reload
 //   HUP, terminal              to the worker     stop in order: whoever sat there is gone

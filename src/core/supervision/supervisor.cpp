@@ -37,6 +37,7 @@ Supervisor::Supervisor(SupervisorSettings settings, std::vector<ProgramPlan> pro
     program.id = ProgramId{static_cast<std::uint32_t>(programs_.size())};
     program.config = std::move(plan.config);
     program.signal_group = plan.signal_group;
+    program.module_inside = plan.module_inside;
     program.target = std::max(plan.workers, 1U);
     programs_.push_back(std::move(program));
   }
@@ -404,10 +405,16 @@ void Supervisor::handle(const event::RestartAsked& event, Turn turn) {
 }
 
 void Supervisor::handle(const event::StopAsked& event, Turn turn) {
-  if (is_stopping()) {
-    hurry(turn);
-  } else {
+  const bool again = event.why == stop_why_ && turn.now - stop_asked_at_ >= kAgain;
+  if (event.why != stop_why_) {
+    stop_why_ = event.why;
+    stop_asked_at_ = turn.now;
+  }
+  if (!is_stopping()) {
+    stop_came_as_ = event.signal;
     begin_stop(0, event.why, event.quick, turn);
+  } else if (event.quick || again) {
+    hurry(turn);
   }
 }
 

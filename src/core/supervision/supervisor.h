@@ -50,6 +50,16 @@ struct SupervisorSettings {
 
 class Supervisor {
  public:
+  // The same wish to stop, so long after the first, is one to be quick.
+  static constexpr Duration kAgain = 250ms;
+  // Requests in flight are waited for so long where no platform counts the time (NODEINIT_DRAIN).
+  static constexpr Duration kDrainOfReload = 300s;
+  // In a stop the signal of a program that handles it waits for streams no longer than this, and
+  // no longer than a quarter of the grace: nobody tells us the grace of the platform.
+  static constexpr Duration kLongestQuiet = 3s;
+  // Retired workers with nothing but idle connections do not hold up a reload, up to so many.
+  static constexpr unsigned kMostLingering = 4;
+
   Supervisor(SupervisorSettings settings, std::vector<ProgramPlan> programs, Random random);
 
   // Starts the first worker of every program, after the pre_start hook. Once.
@@ -90,6 +100,14 @@ class Supervisor {
   void handle(const event::ServerClosed& event, Turn turn);
   void handle(const event::SaidReady& event, Turn turn);
   void handle(const event::Leaving& event, Turn turn);
+  void handle(const event::Retires& event, Turn turn);
+  void handle(const event::Answered& event, Turn turn);
+  void handle(const event::Quiet& event, Turn turn);
+  void handle(const event::Signalled& event, Turn turn);
+  void handle(const event::LeavesByItself& event, Turn turn);
+  void handle(const event::ServesOn& event, Turn turn);
+  void handle(const event::CannotRetire& event, Turn turn);
+  void handle(const event::AskedForPrimary& event, Turn turn);
   void handle(const event::ChannelClosed& event, Turn turn);
   void handle(const event::Unresponsive& event, Turn turn);
   void handle(const event::OverMemory& event, Turn turn);
@@ -120,10 +138,8 @@ class Supervisor {
 
   // supervisor_workers.cpp, continued
   void input(Worker& worker, WorkerInput input, Turn turn);
-  void enter(Worker& worker, WorkerState state, Turn turn);
   void became_ready(Worker& worker, Turn turn);
   void became_server(Program& program, Turn turn);
-  void end(Worker& worker, EndReason reason, Turn turn);
   void died(Worker worker, ExitStatus status, DeathCause cause, const std::string& last_words,
             Turn turn);
   void vacate(Program& program, Slot& slot, const Worker& worker, const Death& death,
@@ -132,6 +148,16 @@ class Supervisor {
   void set_target(Program& program, unsigned workers, Turn turn);
   void worker_deadline(Worker& worker, Turn turn);
   void ready_deadline(Worker& worker, Turn turn);
+
+  // supervisor_retirement.cpp: how a worker is asked to end
+  void enter(Worker& worker, WorkerState state, Turn turn);
+  void end(Worker& worker, EndReason reason, Turn turn);
+  void ask_to_retire(Worker& worker, bool late, Turn turn);
+  void send_stop_signal(Worker& worker, Turn turn);
+  Signal stop_signal(const Worker& worker) const;
+  Instant drained_by(const Worker& worker, Turn turn) const;
+  void retiring_deadline(Worker& worker, Turn turn);
+  void say_what_is_cut(const Worker& worker, Turn turn);
 
   // supervisor_rollout.cpp: replacing workers that work
   void begin_rollout(Program& program, Turn turn);
@@ -163,12 +189,11 @@ class Supervisor {
   void hook_deadline(Turn turn);
 
   Worker* find(Incarnation incarnation);
-  Worker* find_ready_event_target(Incarnation incarnation);
   Program& program_of(const Worker& worker) { return programs_[worker.program.value]; }
   Slot& slot_of(const Worker& worker) { return program_of(worker).slots[worker.slot.value]; }
   bool any_ready(const Program& program) const { return ready_workers(program) > 0; }
   bool is_stopping() const { return phase_ >= Phase::lingering; }
-  Instant kill_by(Turn turn) const;
+  Instant kill_by(const Program& program, Turn turn) const;
   void update_serving(Program& program, Turn turn);
   void report(LogLevel level, std::string_view event, std::string message, const Worker* worker,
               Turn turn);
@@ -183,6 +208,9 @@ class Supervisor {
   std::optional<Instant> phase_deadline_;  // of lingering and sweeping
   std::optional<Instant> continue_at_;     // in sweeping: SIGCONT for who is stopped
   Instant stop_deadline_;                  // of the whole stop, from lingering on
+  std::string stop_why_;                   // the last wish to stop
+  Instant stop_asked_at_;
+  std::optional<Signal> stop_came_as_;  // the signal of the first wish
   int exit_code_ = 0;
   std::string exit_reason_;
   bool had_to_kill_ = false;

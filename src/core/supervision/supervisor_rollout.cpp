@@ -57,10 +57,14 @@ void Supervisor::begin_rollout(Program& program, Turn turn) {
 void Supervisor::advance_replacements(Program& program, Turn turn) {
   // Under way: successors that rise, and predecessors not gone yet (their memory counts).
   std::size_t under_way = 0;
+  std::size_t lingering = 0;
   for (const auto& [incarnation, worker] : workers_) {
     if (worker.program == program.id && !worker.spare) {
       const bool is_successor = program.slots[worker.slot.value].successor == incarnation;
-      under_way += is_successor || worker.end_reason == EndReason::replaced ? 1 : 0;
+      const bool goes = worker.end_reason == EndReason::replaced;
+      const bool lingers = goes && worker.lingers && lingering < kMostLingering;
+      lingering += lingers ? 1 : 0;
+      under_way += is_successor || (goes && !lingers) ? 1 : 0;
     }
   }
   const bool break_before_make = program.config.surge == 0;

@@ -60,7 +60,13 @@ void Supervisor::drain_all(Turn turn) {
   turn.out.push_back(action::StopAccepting{});
   for (auto& [incarnation, worker] : workers_) {
     worker.kill_by = std::min(worker.kill_by.value_or(stop_deadline_), stop_deadline_);
+    const WorkerState before = worker.state;
     end(worker, EndReason::container_stop, turn);
+    // One that retires for a reload had minutes.
+    if (worker.state == before &&
+        (before == WorkerState::retiring || before == WorkerState::draining)) {
+      enter(worker, before, turn);
+    }
     // One that was ending already has its own, later deadline: the container's holds.
     if (worker.deadline && *worker.deadline > stop_deadline_) {
       worker.deadline = stop_deadline_;

@@ -9,17 +9,8 @@
 namespace ni {
 namespace {
 
-// A worker that failed us (never ready, unresponsive) gets SIGKILL so long after SIGTERM.
-constexpr Duration kFailedTermTimeout = 5s;
-// Of the time a worker has to end, so much is kept for what it does on SIGTERM after its drain was
-// cut off.
-constexpr Duration kLongestTermReserve = 5s;
 // A worker past its age that is still there is looked at again after so long.
 constexpr Duration kLongestRetirement = 60s;
-
-Duration term_reserve(Duration grace) {
-  return std::min(grace / 4, kLongestTermReserve);
-}
 
 // What is said of a death.
 std::string tell(const Death& death, const std::string& last_words) {
@@ -140,56 +131,6 @@ void Supervisor::input(Worker& worker, WorkerInput input, Turn turn) {
   }
 }
 
-// What is done on entering a state (the table in worker.h says when). `terminating` and `killing`
-// may be entered again, by a Spawned that came late or by the deadline of `killing`.
-void Supervisor::enter(Worker& worker, WorkerState state, Turn turn) {
-  worker.state = state;
-  worker.deadline.reset();
-  switch (state) {
-    case WorkerState::parked:
-    case WorkerState::starting:
-    case WorkerState::dead:
-      break;
-    case WorkerState::ready:
-      became_ready(worker, turn);
-      break;
-    case WorkerState::draining:
-      if (!worker.kill_by) {
-        worker.kill_by = kill_by(turn);
-      }
-      worker.deadline = *worker.kill_by - term_reserve(settings_.grace);
-      turn.out.push_back(action::Disconnect{worker.incarnation});
-      break;
-    case WorkerState::terminating:
-      if (!worker.kill_by) {
-        worker.kill_by = turn.now + std::min(settings_.grace, kFailedTermTimeout);
-      }
-      worker.deadline = worker.kill_by;
-      if (worker.pid) {
-        const ProgramConfig& config = program_of(worker).config;
-        const bool hangs = worker.end_reason == EndReason::unresponsive;
-        turn.out.push_back(action::SendSignal{worker.incarnation, *worker.pid,
-                                              hangs ? config.hang_signal : config.stop_signal,
-                                              program_of(worker).signal_group});
-      }
-      break;
-    case WorkerState::killing:
-      worker.deadline = turn.now + kKillInterval;
-      if (worker.pid) {
-        const bool said = worker.end_reason == EndReason::unresponsive &&
-                          program_of(worker).config.hang_signal == signals::kill;
-        if (!worker.had_to_kill && !said) {
-          report(LogLevel::warn, "worker_killed",
-                 "did not end in time: SIGKILL to its process group", &worker, turn);
-        }
-        worker.had_to_kill = true;
-        turn.out.push_back(
-            action::SendSignal{worker.incarnation, *worker.pid, signals::kill, true});
-      }
-      break;
-  }
-}
-
 void Supervisor::worker_deadline(Worker& worker, Turn turn) {
   Program& program = program_of(worker);
   if (worker.state == WorkerState::starting) {
@@ -198,7 +139,12 @@ void Supervisor::worker_deadline(Worker& worker, Turn turn) {
                        format_duration(program.config.ready_timeout)),
            &worker, turn);
     end(worker, EndReason::never_ready, turn);
+  } else if (worker.state == WorkerState::retiring) {
+    retiring_deadline(worker, turn);
   } else if (worker.state != WorkerState::ready) {
+    if (worker.state == WorkerState::draining) {
+      say_what_is_cut(worker, turn);
+    }
     input(worker, WorkerInput::deadline, turn);
   } else {
     ready_deadline(worker, turn);
@@ -262,30 +208,6 @@ void Supervisor::became_server(Program& program, Turn /*turn*/) {
   if (program.stage == Program::Stage::probing) {
     program.stage = Program::Stage::serving;
   }
-}
-
-// Asks a worker to end. The first reason stays, the earliest time to SIGKILL holds.
-void Supervisor::end(Worker& worker, EndReason reason, Turn turn) {
-  if (worker.end_reason == EndReason::not_asked) {
-    worker.end_reason = reason;
-  }
-  const bool at_fault = reason == EndReason::never_ready || reason == EndReason::unresponsive;
-  if (!at_fault && !worker.kill_by) {
-    worker.kill_by = kill_by(turn);
-  }
-  // A command that is not node itself and has never asked for a socket will not hear of a drain.
-  const bool listens_to_us = !program_of(worker).signal_group || worker.asked_for_socket;
-  const ProgramConfig& config = program_of(worker).config;
-  if (reason == EndReason::unresponsive && config.hang_signal == signals::kill) {
-    input(worker, WorkerInput::kill, turn);
-  } else {
-    const bool politely = !at_fault && listens_to_us && config.stop == StopStyle::drain;
-    input(worker, politely ? WorkerInput::stop : WorkerInput::terminate, turn);
-  }
-}
-
-Instant Supervisor::kill_by(Turn turn) const {
-  return is_stopping() ? stop_deadline_ : turn.now + settings_.grace;
 }
 
 // A worker is gone (it is no longer in workers_): what becomes of its slot.

@@ -14,14 +14,15 @@ constexpr Cell to(WorkerState state) {
 
 // clang-format off
 constexpr std::array<Row, kWorkerStates> kTable = {{
-    //                  promoted      ready      deadline          stop              terminate         channel closed    kill          exited
-    /* parked      */ {{to(starting), stay,      stay,             to(terminating),  to(terminating),  stay,             to(killing),  to(dead)}},
-    /* starting    */ {{stay,         to(ready), to(terminating),  to(terminating),  to(terminating),  stay,             to(killing),  to(dead)}},
-    /* ready       */ {{stay,         stay,      stay,             to(draining),     to(terminating),  to(draining),     to(killing),  to(dead)}},
-    /* draining    */ {{stay,         stay,      to(terminating),  stay,             to(terminating),  to(terminating),  to(killing),  to(dead)}},
-    /* terminating */ {{stay,         stay,      to(killing),      stay,             stay,             stay,             to(killing),  to(dead)}},
-    /* killing     */ {{stay,         stay,      to(killing),      stay,             stay,             stay,             stay,         to(dead)}},
-    /* dead        */ {{stay,         stay,      stay,             stay,             stay,             stay,             stay,         stay}},
+    //                  promoted      ready      deadline          retire            stop              terminate         channel closed    kill          exited
+    /* parked      */ {{to(starting), stay,      stay,             to(terminating),  to(terminating),  to(terminating),  stay,             to(killing),  to(dead)}},
+    /* starting    */ {{stay,         to(ready), to(terminating),  to(terminating),  to(terminating),  to(terminating),  stay,             to(killing),  to(dead)}},
+    /* ready       */ {{stay,         stay,      stay,             to(retiring),     to(draining),     to(terminating),  to(draining),     to(killing),  to(dead)}},
+    /* retiring    */ {{stay,         stay,      to(draining),     stay,             to(draining),     to(terminating),  to(draining),     to(killing),  to(dead)}},
+    /* draining    */ {{stay,         stay,      to(terminating),  stay,             stay,             to(terminating),  to(terminating),  to(killing),  to(dead)}},
+    /* terminating */ {{stay,         stay,      to(killing),      stay,             stay,             stay,             stay,             to(killing),  to(dead)}},
+    /* killing     */ {{stay,         stay,      to(killing),      stay,             stay,             stay,             stay,             stay,         to(dead)}},
+    /* dead        */ {{stay,         stay,      stay,             stay,             stay,             stay,             stay,             stay,         stay}},
 }};
 // clang-format on
 
@@ -56,10 +57,10 @@ constexpr bool only_exit_means_dead() {
 }
 
 // However deaf the worker is: the wish that it ends, and time, are enough.
-constexpr bool stop_then_deadlines_reach_killing() {
+constexpr bool then_deadlines_reach_killing(WorkerInput wish) {
   for (std::size_t first = 0; first < static_cast<std::size_t>(dead); ++first) {
     auto state = static_cast<WorkerState>(first);
-    state = cell(state, WorkerInput::stop).value_or(state);
+    state = cell(state, wish).value_or(state);
     for (std::size_t step = 0; step < kWorkerStates; ++step) {
       state = cell(state, WorkerInput::deadline).value_or(state);
     }
@@ -70,7 +71,9 @@ constexpr bool stop_then_deadlines_reach_killing() {
   return true;
 }
 
-static_assert(never_goes_back() && only_exit_means_dead() && stop_then_deadlines_reach_killing());
+static_assert(never_goes_back() && only_exit_means_dead() &&
+              then_deadlines_reach_killing(WorkerInput::stop) &&
+              then_deadlines_reach_killing(WorkerInput::retire));
 
 }  // namespace
 
@@ -95,6 +98,8 @@ std::string_view to_string(WorkerState state) {
       return "starting";
     case ready:
       return "ready";
+    case retiring:
+      return "retiring";
     case draining:
       return "draining";
     case terminating:

@@ -2,20 +2,25 @@
 
 // One process from spawn to reap. A worker only moves forward; what it was is never undone:
 //
-//   state ↓ input →  promoted  ready  deadline     stop         terminate    closed       kill     exited
-//   parked           starting  ·      ·            terminating  terminating  ·            killing  dead
-//   starting         ·         ready  terminating  terminating  terminating  ·            killing  dead
-//   ready            ·         ·      ·            draining     terminating  draining     killing  dead
-//   draining         ·         ·      terminating  ·            terminating  terminating  killing  dead
-//   terminating      ·         ·      killing      ·            ·            ·            killing  dead
-//   killing          ·         ·      killing      ·            ·            ·            ·        dead
-//   dead             ·         ·      ·            ·            ·            ·            ·        ·
+//   state ↓ input →  promoted  ready  deadline     retire       stop         terminate    closed       kill     exited
+//   parked           starting  ·      ·            terminating  terminating  terminating  ·            killing  dead
+//   starting         ·         ready  terminating  terminating  terminating  terminating  ·            killing  dead
+//   ready            ·         ·      ·            retiring     draining     terminating  draining     killing  dead
+//   retiring         ·         ·      draining     ·            draining     terminating  draining     killing  dead
+//   draining         ·         ·      terminating  ·            ·            terminating  terminating  killing  dead
+//   terminating      ·         ·      killing      ·            ·            ·            ·            killing  dead
+//   killing          ·         ·      killing      ·            ·            ·            ·            ·        dead
+//   dead             ·         ·      ·            ·            ·            ·            ·            ·        ·
 //
-// `stop` is the polite end (drain first); `terminate` skips the drain: a worker that does not
-// answer, one that is not to be drained (NODEINIT_STOP=signal), a quick stop. The channel of a
-// ready worker closes when the program itself disconnects; that of a draining one when its last
-// connection has ended (node lib/internal/cluster/child.js _disconnect()): both go one step on.
-// What is done on entering a state stands in supervisor_workers.cpp, Supervisor::enter().
+// Three polite ends and a short one. `retire` (NODEINIT_STOP=auto): quiet first, then the signal.
+// The module inside sees that nothing new comes in, with the program's servers open in its own
+// eyes, and gives the program its signal once nothing is in flight; the deadline of `retiring` is
+// for what is no request (streams). `stop` (NODEINIT_STOP=drain, or no module answers): Node's
+// `disconnect`. `terminate`: the signal at once (NODEINIT_STOP=signal, a quick stop, a worker that
+// does not answer, and whoever is done). The channel of a ready worker closes when the program
+// itself disconnects; that of a draining one when its last connection has ended (node
+// lib/internal/cluster/child.js _disconnect()): both go one step on.
+// What is done on entering a state stands in supervisor_retirement.cpp, Supervisor::enter().
 
 #include <array>
 #include <cstdint>
@@ -23,6 +28,7 @@
 #include <string_view>
 
 #include "base/exit_status.h"
+#include "base/signal.h"
 #include "base/types.h"
 #include "core/supervision/event.h"
 
@@ -32,24 +38,26 @@ enum class WorkerState : std::uint8_t {
   parked,
   starting,
   ready,
+  retiring,
   draining,
   terminating,
   killing,
   dead
 };
-inline constexpr std::size_t kWorkerStates = 7;
+inline constexpr std::size_t kWorkerStates = 8;
 
 enum class WorkerInput : std::uint8_t {
   promoted,
   ready,
   deadline,
+  retire,
   stop,
   terminate,
   channel_closed,
   kill,
   exited
 };
-inline constexpr std::size_t kWorkerInputs = 8;
+inline constexpr std::size_t kWorkerInputs = 9;
 
 std::string_view to_string(WorkerState state);
 
@@ -85,9 +93,18 @@ struct Worker {
   EndReason end_reason = EndReason::not_asked;
   bool online = false;  // it has spoken over its channel
   bool asked_for_socket = false;
-  bool listens_by_itself = false;  // with sockets that are not ours
-  bool leaving = false;            // the program itself said that it goes (exitedAfterDisconnect)
-  bool had_to_kill = false;        // SIGKILL was sent by us
+  bool listens_by_itself = false;   // with sockets that are not ours
+  bool leaving = false;             // the program itself said that it goes (exitedAfterDisconnect)
+  bool had_to_kill = false;         // SIGKILL was sent by us
+  bool hears = false;               // the module inside has heard that it is to retire
+  bool deaf = false;                // no module answers in it
+  bool retire_asked = false;        // of the module inside
+  bool leaves = false;              // the module: it has closed its servers unasked
+  std::optional<Signal> handles;    // the module: the stop signal that the program handles
+  std::uint64_t open_requests = 0;  // the module: in flight, as it said last
+  Instant asked_at;                 // to end
+  bool signalled = false;           // the module has given it the signal: it is not sent twice
+  bool lingers = false;             // retiring, and only idle connections are left
   bool lacked = false;  // it could not be started for want of something that may come back
   bool stable = false;  // has been ready for kMinimumUptime
   unsigned tcp_servers = 0;

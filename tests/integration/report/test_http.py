@@ -140,7 +140,7 @@ def test_connections_to_servers_that_are_the_worker_s_own_are_counted(tmp_path, 
 
 
 def test_where_workers_cannot_count_nothing_is_claimed(tmp_path):
-    with two_workers(tmp_path, "--preload=off") as (_, port, web):
+    with two_workers(tmp_path, "--module=off") as (_, port, web):
         http.get(port)
         assert set(connections_by_path(web)) == {"handed_over", "rescued"}
 

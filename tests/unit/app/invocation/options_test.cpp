@@ -109,7 +109,8 @@ TEST_CASE("wrong values from every side are told together, exit code 78") {
         "nodeinit: /etc/nodeinit.toml:1:9: cannot use \"soon\" for grace; allowed: a time such as "
         "250ms, 5s, 2m "
         "or 24h\n"
-        "nodeinit: NODEINIT_STOP_SIGNAL: cannot use \"SIGFOO\" for stop_signal; allowed: a signal "
+        "nodeinit: NODEINIT_STOP_SIGNAL: cannot use \"SIGFOO\" for stop_signal; allowed: auto or a "
+        "signal "
         "such as "
         "SIGTERM, INT or 15\n"
         "nodeinit: nothing was started: 4 problems\n");

@@ -139,18 +139,15 @@ TEST_CASE("only plain shell commands are taken apart") {
   }
 }
 
-TEST_CASE("JavaScript is given to node only when it knows --import") {
-  CHECK(preload_arguments({.has_import = false}, true).empty());
-  const auto first = preload_arguments({.has_import = true}, true);
-  REQUIRE(first.size() == 4);
-  const auto other = preload_arguments({.has_import = true}, false);
-  REQUIRE(other.size() == 2);
-  CHECK(other[0] == "--import");
-  CHECK(other[1] == first[3]);
-  for (const std::string& url : {first[1], first[3]}) {
-    CHECK(url.starts_with("data:text/javascript,import%20c"));
-    CHECK(url.find_first_of("?# \n") == std::string::npos);
-  }
+TEST_CASE("the module inside is left out where a --require ends the program at its start") {
+  const auto allowed = [](std::vector<std::string> argv, std::string_view options = "") {
+    return allows_module(argv, options);
+  };
+  CHECK(allowed({"node", "a.js"}));
+  CHECK(allowed({"node", "--permission", "a.js"}, "--permission"));
+  CHECK_FALSE(allowed({"node", "--experimental-permission", "a.js"}));
+  CHECK_FALSE(allowed({"node", "--experimental-policy=p.json", "a.js"}));
+  CHECK_FALSE(allowed({"node", "a.js"}, "--trace-warnings --experimental-policy=p.json"));
 }
 
 TEST_CASE("Bun and Deno are one process unless a cluster is asked for, and that is said") {

@@ -34,13 +34,16 @@ TEST_CASE("in single mode every signal but CHLD goes to the worker as itself") {
 TEST_CASE("in cluster mode signals stop, reload and scale, and the rest reaches every worker") {
   CHECK(decided(signals::term, Mode::cluster).does == Does::stop);
   CHECK(decided(signals::interrupt, Mode::cluster).does == Does::stop);
+  // How LXC and Incus, and how podman with a program called init, ask a container to end.
+  CHECK(decided(signals::power, Mode::cluster).does == Does::stop);
+  CHECK(decided(*parse_signal("RTMIN+3"), Mode::cluster).does == Does::stop);
   CHECK(decided(signals::quit, Mode::cluster).does == Does::quick_stop);
   CHECK(decided(signals::hup, Mode::cluster).does == Does::reload);
   CHECK(decided(signals::ttin, Mode::cluster).does == Does::more);
   CHECK(decided(signals::ttou, Mode::cluster).does == Does::fewer);
   CHECK(decided(signals::child, Mode::cluster).does == Does::nothing);
   CHECK(decided(signals::usr1, Mode::cluster) == sent(Does::to_first_slot, signals::usr1));
-  for (const int number : {SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT, SIGSEGV, SIGPWR, 34, 64}) {
+  for (const int number : {SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT, SIGSEGV, 34, 36, 38, 64}) {
     const Signal signal = *Signal::from(number);
     CHECK(decided(signal, Mode::cluster) == sent(Does::to_workers, signal));
   }

@@ -1,0 +1,343 @@
+// The module inside: what nodeinit has node load before the program (`--require`), in each worker.
+//
+// It takes its own traces away before the program's first line, lets an idle program end by its empty loop in every
+// slot, counts accepted connections, and, when nodeinit asks the worker to retire, tells when nothing is in flight any
+// more, so that the program's own shutdown can run undisturbed. Until then it does nothing but count.
+//
+// Rules: builtin modules that a cluster worker has loaded anyway, and nothing else (a permission model would refuse
+// more, agents want to be the first to load http); never throw; syntax that the oldest Node understands.
+'use strict';
+(() => {
+  // ---- Leave no trace. nodeinit's options stand first in argv, and this file is the last of them.
+  const own = process.execArgv.indexOf(__filename);
+  if (own >= 0) process.execArgv.splice(0, own + 1);
+  delete require.cache[__filename];
+
+  // Threads load it, too, and so may children that inherit options: only a worker has this channel.
+  const channel = process.channel;
+  if (!channel || !process.send) return;
+  const cluster = require('cluster');
+  const getServer = cluster._getServer;
+  if (!cluster.isWorker || !getServer) return;
+  let diagnostics = null;
+  try {
+    diagnostics = require('diagnostics_channel');
+  } catch (_) {
+    // Node before 14.17: no counts, no retirement; nodeinit hears 'cannot'.
+  }
+
+  const CONNECTIONS = 'NODE_NODEINIT_CONNECTIONS';
+  const RETIRE = 'NODE_NODEINIT_RETIRE';
+  const PRIMARY = 'NODE_NODEINIT_PRIMARY';
+  const send = process.send;
+  const tell = (message) => {
+    if (process.connected) send.call(process, message, undefined, undefined, () => {});
+  };
+
+  // ---- The channel. Node's cluster holds it open for ever (child.js: process.once('disconnect')), so that a program
+  // whose loop is empty would not end. Held while a listen is under way, and nothing else.
+  channel.unref();
+  const servers = new Set();
+  cluster._getServer = function (server, options, callback) {
+    channel.ref();
+    if (server && typeof server.getConnections === 'function') servers.add(server);
+    return getServer.call(this, server, options, function () {
+      channel.unref();
+      return callback.apply(this, arguments);
+    });
+  };
+
+  // ---- A program with a cluster of its own: its primary's code cannot run here, which is worth a line. Packages that
+  // ask (prom-client) are answered in silence.
+  const foreign = /[\\/]node_modules[\\/]|^node:|^internal|\(node:|\(internal/;
+  for (const name of ['isPrimary', 'isMaster']) {
+    const before = Object.getOwnPropertyDescriptor(cluster, name);
+    if (!before || !before.configurable || before.value !== false) continue;
+    Object.defineProperty(cluster, name, {
+      configurable: true,
+      enumerable: before.enumerable,
+      set(value) {
+        Object.defineProperty(cluster, name, Object.assign(before, { value }));
+      },
+      get() {
+        const line = String(new Error().stack).split('\n')[2] || '';
+        if (!foreign.test(line) && /[\\/]/.test(line)) {
+          Object.defineProperty(cluster, name, before);
+          tell({ cmd: PRIMARY, where: line.trim().replace(/^at /, '').slice(0, 300) });
+        }
+        return false;
+      },
+    });
+  }
+
+  // ---- Counting accepted connections.
+  let accepted = 0;
+  let toldCount = false;
+  if (diagnostics && diagnostics.subscribe) {
+    diagnostics.subscribe('net.server.socket', () => {
+      accepted++;
+    });
+  }
+
+  // ---- Retirement.
+  const symbolOf = (object, description) =>
+    Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === description);
+  // The connections of a server of HTTP/1, by what it keeps of them for its own time-outs (lib/_http_server.js,
+  // kConnections; Node 18 and newer). Null: it is no such server.
+  const httpConnections = (server) => {
+    const symbol = symbolOf(server, 'http.server.connections');
+    const list = symbol && server[symbol];
+    return list && typeof list.all === 'function' ? list : null;
+  };
+  const isStream = (response) =>
+    typeof response._header === 'string' && /^content-type: *text\/event-stream/im.test(response._header);
+
+  let wanted = null; // the latest request to retire
+  let retired = null; // since when, in ms
+  let started = 0; // requests since then
+  let hold = null; // keeps the loop alive in place of the handles that were closed below their servers
+  const closed = new Set(); // servers whose listening handle was closed below them
+  let finished = false; // the signal was given, or nodeinit was told to go on
+  let looking = false;
+  const FRESH = 1000; // a connection that has said nothing for so long asks nothing
+
+  // How many requests are in flight, streams open, and kept-alive connections idle.
+  const look = () => {
+    const seen = { requests: 0, streams: 0, idle: 0 };
+    const young = Date.now() - retired < FRESH;
+    for (const server of servers) {
+      const connections = httpConnections(server);
+      if (!connections) {
+        seen[wanted.late ? 'streams' : 'requests'] += server._connections || 0;
+        continue;
+      }
+      const all = connections.all();
+      const reading = new Set(connections.active());
+      for (const parser of all) {
+        const socket = parser.socket;
+        const response = socket && socket._httpMessage;
+        if (response && !response.finished && isStream(response)) seen.streams++;
+        else if ((response && !response.writableFinished) || reading.has(parser)) seen.requests++;
+        else if (socket && socket.bytesRead === 0 && young) seen.requests++;
+        else seen.idle++;
+      }
+      seen.streams += Math.max((server._connections || 0) - all.length, 0); // upgraded ones
+    }
+    return seen;
+  };
+
+  // The last answer of a connection says `Connection: close`. An answer that another one waits behind must not.
+  const mark = (response, socket) => {
+    const before = socket && socket._httpMessage;
+    if (before && before !== response && !before.headersSent) before.shouldKeepAlive = true;
+    response.shouldKeepAlive = false;
+  };
+  const onStart = (message) => {
+    started++;
+    mark(message.response, message.socket);
+  };
+  // A program may insist on keep-alive in its headers (proxies): such a connection ends with the answer.
+  const onFinish = (message) => {
+    const parser = message.socket && message.socket.parser;
+    const more = parser && parser.incoming && !parser.incoming.complete;
+    if (!more && message.response.shouldKeepAlive) message.response._last = true;
+  };
+
+  const handled = () => {
+    if (process.listenerCount(wanted.signal) > 0) return wanted.signal;
+    if (wanted.fixed) return null;
+    const other = ['SIGTERM', 'SIGINT'].find((signal) => process.listenerCount(signal) > 0);
+    return other || null;
+  };
+  const isOpen = (server) => server.listening || (server._handle != null && server._connections === undefined);
+  // It has closed its servers unasked: it has had a signal from somebody else, and is on its way.
+  const leavesByItself = () => servers.size > 0 && ![...servers].some(isOpen);
+
+  const release = () => {
+    if (hold && ![...servers].some((server) => server.listening && !server._unref)) {
+      clearInterval(hold);
+      hold = null;
+    }
+  };
+
+  // The kernel is to give this worker nothing more, while in the program's eyes its servers stay open: the listening
+  // handle goes, the server keeps it, with the address it had.
+  const stopListening = () => {
+    let any = false;
+    for (const server of servers) {
+      const handle = server._handle;
+      if (!handle || typeof handle.close !== 'function' || closed.has(server) || !server.listening) continue;
+      closed.add(server);
+      any = true;
+      const address = {};
+      if (handle.getsockname && handle.getsockname(address) === 0) {
+        handle.getsockname = (out) => (Object.assign(out, address), 0);
+      }
+      if (!hold) hold = setInterval(() => {}, 0x7fffffff);
+      server.once('close', release);
+      handle.close();
+    }
+    return any;
+  };
+
+  // HTTP/2: GOAWAY, and no new streams.
+  const closeSessions = () => {
+    for (const server of servers) {
+      const symbol = typeof server.updateSettings === 'function' && symbolOf(server, 'sessions');
+      for (const session of (symbol && server[symbol]) || []) {
+        try {
+          session.close();
+        } catch (_) {
+          // it is closing
+        }
+      }
+    }
+  };
+
+  const report = (act, more) => tell(Object.assign({ cmd: RETIRE, act }, more));
+
+  // Two turns of the loop without a new request, the last of them short: nothing lies unread, for a busy loop has long
+  // turns. Only then is a count of nothing the truth.
+  const whenCalm = (then) => {
+    const before = started;
+    setImmediate(() => {
+      const began = process.hrtime();
+      setImmediate(() => {
+        const took = process.hrtime(began);
+        const short = took[0] === 0 && took[1] < 5e6;
+        then(started === before && short);
+      });
+    });
+  };
+
+  const closeIdle = () => {
+    for (const server of servers) {
+      const connections = httpConnections(server);
+      for (const parser of connections ? connections.idle() : []) {
+        const socket = parser.socket;
+        if (socket && (!socket._httpMessage || socket._httpMessage.writableFinished)) socket.destroySoon();
+      }
+    }
+  };
+
+  const finish = (signal, seen) => {
+    finished = true;
+    if (!signal) return report('quiet', { open: seen.requests + seen.streams });
+    report('signalled', { signal, open: seen.requests });
+    process.kill(process.pid, signal);
+    // A handler is no proof that the program ends: one that neither ends nor closes its servers is told to nodeinit.
+    const after = () => {
+      if (!process.connected || leavesByItself()) return;
+      if (look().requests === 0) return report('serves on');
+      setTimeout(after, 1000).unref();
+    };
+    setTimeout(after, 1000).unref();
+  };
+
+  const advance = () => {
+    looking = false;
+    if (finished) return;
+    if (leavesByItself()) {
+      finished = true;
+      return report('leaves', { open: look().requests });
+    }
+    const seen = look();
+    const signal = handled();
+    if (wanted.late && signal) return stopListening() && seen.requests === 0 ? again() : finish(signal, seen);
+    const streams = signal || wanted.late ? 0 : seen.streams;
+    if (seen.requests + streams > 0) return again();
+    if (!wanted.stop && seen.idle > 0 && !wanted.late) {
+      if (!wanted.answered) report('answered');
+      wanted.answered = true;
+      return again(); // they end by their next answer, or by the server's keepAliveTimeout
+    }
+    looking = true;
+    whenCalm((calm) => {
+      looking = false;
+      if (finished) return;
+      const now = look();
+      if (!calm || now.requests > 0) return advance();
+      // Whoever waited to be accepted has been: a calm loop accepts all. Once more, for who came since.
+      if (stopListening()) return again();
+      if (wanted.stop) closeIdle();
+      finish(handled(), now);
+    });
+  };
+  const again = () => {
+    if (looking) return;
+    looking = true;
+    setTimeout(() => {
+      looking = false;
+      whenCalm(() => advance());
+    }, 20);
+  };
+
+  const retire = (message) => {
+    const first = wanted === null;
+    wanted = {
+      signal: String(message.signal),
+      fixed: !!message.fixed,
+      stop: !!message.stop,
+      late: !!message.late,
+      answered: wanted !== null && wanted.answered,
+    };
+    if (!diagnostics || !diagnostics.subscribe) return report('cannot');
+    const list = [...servers];
+    if (list.some((server) => typeof server.closeIdleConnections === 'function' && !httpConnections(server))) {
+      return report('cannot'); // a Node whose servers we cannot look into
+    }
+    if (first) {
+      retired = Date.now();
+      process.channel.ref();
+      diagnostics.subscribe('http.server.request.start', onStart);
+      diagnostics.subscribe('http.server.response.finish', onFinish);
+      for (const server of list) {
+        const connections = httpConnections(server);
+        for (const parser of connections ? connections.all() : []) {
+          const response = parser.socket && parser.socket._httpMessage;
+          if (response && !response.headersSent) response.shouldKeepAlive = false;
+        }
+      }
+      closeSessions();
+    }
+    if (finished) return;
+    report('retires', { signal: handled() });
+    // In a stop the accept queue is this worker's to empty: it listens until it has.
+    if (first && !wanted.stop && !leavesByItself()) stopListening();
+    if (first) process.channel.unref();
+    if (!looking) whenCalm(() => advance());
+  };
+
+  process.prependListener('internalMessage', (message) => {
+    if (!message) return;
+    if (message.cmd === CONNECTIONS) {
+      toldCount = true;
+      tell({ cmd: CONNECTIONS, count: accepted });
+    } else if (message.cmd === RETIRE) {
+      if (toldCount) tell({ cmd: CONNECTIONS, count: accepted });
+      retire(message);
+    } else if (message.cmd === 'NODE_CLUSTER' && message.act === 'disconnect') {
+      if (toldCount) tell({ cmd: CONNECTIONS, count: accepted });
+      disconnecting();
+    }
+  });
+
+  // Node's own drain (`disconnect`, NODEINIT_STOP=drain). A server that closes ends its idle connections at once
+  // (lib/_http_server.js closeIdleConnections, since 19), and a client whose next request is on its way sees a reset:
+  // every answer says `Connection: close` in place of that, and what stays idle is ended 2 s later. This stands before
+  // Node's own listener.
+  const disconnecting = () => {
+    for (const server of servers) {
+      const end = server.closeIdleConnections;
+      if (typeof end !== 'function') continue;
+      server.prependListener('request', (_, response) => {
+        response.shouldKeepAlive = false;
+      });
+      server.closeIdleConnections = () => {};
+      setTimeout(() => {
+        end.call(server);
+        setInterval(() => end.call(server), 100).unref();
+      }, 2000).unref();
+    }
+  };
+})();
