@@ -1,6 +1,6 @@
 #pragma once
 
-// The environment as a value: variables in the order in which they were given. app/options reads
+// The environment as a value: variables in the order in which they were given. app/invocation/options reads
 // the real one.
 
 #include <optional>

@@ -1,6 +1,6 @@
 #pragma once
 
-// The seam through which the pure core reads small text files of /proc and /sys. sys/files.h
+// The seam through which the pure core reads small text files of /proc and /sys. sys/read_file.h
 // implements it on the real system (optionally below another root), tests by a map.
 
 #include <string>

@@ -9,6 +9,7 @@ from pathlib import Path
 import includes
 import length
 import purity
+import references
 import words
 
 CXX, AR, NM = sys.argv[1:4]
@@ -64,6 +65,25 @@ class Lints(unittest.TestCase):
         self.assertEqual(len(includes.check(self.top)), 1)
         self.write("src/base/a.cpp", '#include "base/types.h"\nstd::uint8_t a;\n')
         self.assertEqual(includes.check(self.top), [])
+
+    def test_a_reference_to_what_is_not_there_is_found(self):
+        self.write("src/core/plan/plan.h", "// See core/plan/plan.h, core/plan/plan and node src/node.cc.\n")
+        self.write("tests/README.md", "`src/core/plan` [a](../src/core/plan/plan.h) [b](#here)\n\n## Here\n")
+        self.assertEqual(references.check(self.top), [])
+        self.write("src/core/plan/plan.h", "// See core/plan.h\n// and src/core/gone.h.\n")
+        self.assertEqual(len(references.check(self.top)), 2)
+        self.write("src/core/plan/plan.h", "")
+        self.write("tests/README.md", "`src/core/gone` [a](gone.md) [b](#there)\n\n## Here\n")
+        self.assertEqual(len(references.check(self.top)), 3)
+
+    def test_where_is_names_files_and_what_they_have(self):
+        self.write("src/core/plan.cpp", "int make_plan() { return 1; }\n")
+        page = "## Where is …?\n\n| question | answer |\n|---|---|\n"
+        self.write("src/README.md", page + "| a plan made? | `core/plan.cpp`, `make_plan` |\n")
+        self.assertEqual(references.check(self.top), [])
+        for row in ("| a? | `core/gone.cpp` |", "| a? | `core/plan.cpp`, `make_bread` |", "| a? | `make_plan` |"):
+            self.write("src/README.md", page + row + "\n")
+            self.assertEqual(len(references.check(self.top)), 1, row)
 
     def purity_of(self, body):
         source, made = self.top / "unit.cpp", self.top / "unit.o"

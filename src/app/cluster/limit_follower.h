@@ -1,7 +1,7 @@
 #pragma once
 
 // Live changes of the container's limits, from the file that changed to what is to be done: the
-// limits are read again and planned again, core/resize decides when the new plan counts. Nothing is
+// limits are read again and planned again, core/sizing/resize decides when the new plan counts. Nothing is
 // done here; the runtime asks for what is due.
 
 #include <functional>

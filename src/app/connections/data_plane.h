@@ -1,7 +1,7 @@
 #pragma once
 
 // The data plane: workers' channels, the sockets they listen on, and connections handed over. It
-// performs what the cluster primary (core/primary.h) decides, and tells the supervisor what workers
+// performs what the cluster primary (core/primary/primary.h) decides, and tells the supervisor what workers
 // say, by events alone.
 //
 //   plane.open_channel(w, {program, slot})   → the worker's end, to be its descriptor 3, with

@@ -1,6 +1,6 @@
 #pragma once
 
-// Files of the configuration, on the real system: as FileReader (core/file_reader.h) without
+// Files of the configuration, on the real system: as FileReader (base/file_reader.h) without
 // another root.
 
 #include <sys/stat.h>

@@ -15,7 +15,7 @@ struct Pm2Dropped {
 };
 std::span<const Pm2Dropped> pm2_dropped_keys();
 
-// Those with a counterpart of ours (core/pm2.cpp).
+// Those with a counterpart of ours (core/pm2/pm2.cpp).
 std::span<const std::string_view> pm2_mapped_keys();
 
 }  // namespace ni

@@ -91,7 +91,7 @@ class Primary {
   // twice (a handshake may be under way), at most so often (a worker may be blocked).
   static constexpr Duration kSettleEvery = 10ms;
   static constexpr unsigned kFewestSettles = 2;
-  static constexpr unsigned kMostSettles = 250;
+  static constexpr unsigned kMostSettles = 30;
 
   struct Program {
     Balance balance = Balance::kernel;
@@ -288,7 +288,6 @@ class Primary {
     unsigned looks = 0;
     bool waiting = true;  // at the latest look something waited in a queue
     std::vector<Incarnation> to_disconnect;
-    std::vector<action::Retire> to_retire;  // whose connections come by way of us
   };
   std::optional<Settling> settling_;
   std::optional<Instant> drop_due_;  // of listeners that no worker holds, while stopping

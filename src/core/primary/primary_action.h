@@ -1,6 +1,6 @@
 #pragma once
 
-// What the cluster primary wants done to sockets and channels. A closed set; app/data_plane
+// What the cluster primary wants done to sockets and channels. A closed set; app/connections/data_plane
 // performs it, in order.
 
 #include <cstdint>

@@ -4,7 +4,7 @@
 // time, and the answers are merged as they come. It ends when all have answered, or when no more
 // patience is left.
 //
-// Workers are also asked how many connections they have accepted (core/primary.h): the round waits a
+// Workers are also asked how many connections they have accepted (core/primary/primary.h): the round waits a
 // little for those answers, too.
 //
 // What workers that are gone had counted by their last answer stays in the totals.

@@ -1,7 +1,7 @@
 #pragma once
 
 // What the user asked for: every setting, typed, with its default. Filled by the table of settings
-// (core/settings.h) from options, environment and TOML; read by everyone, changed by nobody after
+// (core/settings/settings.h) from options, environment and TOML; read by everyone, changed by nobody after
 // the start (a reload makes a new one). A container runs one Program, unless TOML names several;
 // what a program does not set itself it takes from the top level.
 
@@ -92,7 +92,7 @@ struct ProgramConfig {
   std::vector<std::pair<std::string, std::string>> environment;  // added to what nodeinit was given
   std::optional<std::string> environment_file;                   // read at start and at each reload
   std::vector<std::string> slot_variables;                       // more names for NODE_APP_INSTANCE
-  // Only where TOML names several programs: how the container is shared out (core/configure.h
+  // Only where TOML names several programs: how the container is shared out (core/settings/configure.h
   // states the rule), and whether the container ends with this program.
   std::optional<unsigned> share;  // percent of the container's memory, 1…100
   bool essential = true;
@@ -119,7 +119,7 @@ struct ProgramConfig {
   unsigned surge = 1;
   bool heap_auto = true;
   bool module_inside = true;        // src/inside
-  bool worker_metrics = true;       // core/metrics_rounds.h
+  bool worker_metrics = true;       // core/report/metrics_rounds.h
   std::optional<std::string> user;  // "uid[:gid]" or a name of the passwd file
 };
 

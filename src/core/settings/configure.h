@@ -8,7 +8,7 @@
 // All problems come back at once.
 //
 // Several programs in one container:
-// - CPUs and memory: core/shares.h states how they are shared out.
+// - CPUs and memory: core/sizing/shares.h states how they are shared out.
 // - The end: when an essential program (`essential`, on by default) has ended for good, i.e. by
 //   itself under a policy that does not restart it, or by reaching its restart limit, all others
 //   are stopped and the container ends with its code. One that is not essential leaves the others
@@ -62,7 +62,7 @@ struct WrittenProgram {
   std::vector<Written> settings;
 };
 
-// What a configuration file says (core/settings_file.h makes it).
+// What a configuration file says (core/settings/settings_file.h makes it).
 struct WrittenFile {
   WrittenProgram top;  // its settings may be the container's too
   std::vector<WrittenProgram> programs;

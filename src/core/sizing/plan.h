@@ -29,7 +29,7 @@ struct SizingRequest {
   bool heap_auto = true;
   std::optional<std::string> heap_option =
       std::nullopt;  // the user sizes the heap already, by this option
-  // This program's part of the container, in thousandths (core/shares.h).
+  // This program's part of the container, in thousandths (core/sizing/shares.h).
   unsigned cpu_share = 1000;
   unsigned memory_share = 1000;
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-// Everything the supervisor can want. Actions are performed in their order by a Host (app/runtime,
+// Everything the supervisor can want. Actions are performed in their order by a Host (app/cluster/runtime,
 // or the simulation); what comes of them comes back as events.
 
 #include <string>

@@ -100,7 +100,7 @@ struct ChannelClosed {
 struct Unresponsive {
   Incarnation worker;
   Duration silent_for;
-  std::string diagnosis = {};  // where its main thread is (core/hang_diagnosis.h)
+  std::string diagnosis = {};  // where its main thread is (core/deaths/hang_diagnosis.h)
 };
 struct OverMemory {
   Incarnation worker;
@@ -115,7 +115,7 @@ struct Exited {  // from waitpid(2): any process, ours or an orphan
   std::string last_words;      // end of its standard error, for the message; may be empty
 };
 
-// To be passed on to the workers (core/signal_policy.h has decided that it is neither a stop nor a
+// To be passed on to the workers (core/supervision/signal_policy.h has decided that it is neither a stop nor a
 // reload).
 struct ForwardSignal {
   Signal signal;

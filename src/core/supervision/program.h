@@ -68,7 +68,7 @@ struct Rollout {
 // What the supervisor has to know of a program besides its configuration.
 struct ProgramPlan {
   ProgramConfig config;
-  unsigned workers = 1;  // from core/plan
+  unsigned workers = 1;  // from core/sizing/plan
   bool signal_group =
       false;  // SIGTERM for the whole process group: a wrapper (sh, npm) would keep it to itself
   bool module_inside = false;  // its workers have the module that can retire them

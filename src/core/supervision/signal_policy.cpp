@@ -19,10 +19,10 @@ SignalDecision habit_of_cluster(const ArrivedSignal& arrived) {
   const Signal signal = arrived.signal;
   const bool asks_systemd_to_end = signal == signals::power || signal == signals::halt;
   if (signal == signals::term || signal == signals::interrupt || asks_systemd_to_end) {
-    return asks_systemd_to_end ? act(Does::stop) : send_on(Does::stop, signal);
+    return act(Does::stop);
   }
   if (signal == signals::quit) {
-    return send_on(Does::quick_stop, signal);
+    return act(Does::quick_stop);
   }
   if (signal == signals::hup) {
     return act(arrived.from_kernel ? Does::stop : Does::reload);

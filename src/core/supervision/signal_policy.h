@@ -43,9 +43,7 @@ struct SignalDecision {
     fewer,
   };
   Does does = Does::nothing;
-  // What is sent on, for the three `to_`. For the two kinds of stop what workers get in place of
-  // SIGTERM: a program may handle INT or QUIT alone.
-  std::optional<Signal> signal;
+  std::optional<Signal> signal;  // what is sent on, for the three `to_`
   bool operator==(const SignalDecision&) const = default;
 };
 
