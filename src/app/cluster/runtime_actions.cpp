@@ -53,7 +53,10 @@ void Runtime::perform(const Action& action) {
                    data_plane_.set_slots(wanted.program, wanted.slots);
                  },
                  [this](const action::StopAccepting&) { data_plane_.stop_accepting(); },
-                 [this](const action::CloseListeners&) { data_plane_.close_listeners(); },
+                 [this](const action::CloseListeners& wanted) {
+                   wanted.program ? data_plane_.close_listeners_of(*wanted.program)
+                                  : data_plane_.close_listeners();
+                 },
                  [this](const action::SignalRemaining& wanted) {
                    if (wanted.signal == signals::kill) {
                      name_left_over();

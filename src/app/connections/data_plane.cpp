@@ -108,6 +108,7 @@ void DataPlane::disconnect(Incarnation worker) {
 }
 
 void DataPlane::set_serving(ProgramId program, std::span<const Incarnation> workers) {
+  primary_.tick(sys::now());
   primary_.set_serving(program, {workers.begin(), workers.end()});
   perform();
 }
@@ -136,6 +137,7 @@ void DataPlane::set_guards(ProgramId program, Primary::Program guards) {
 
 void DataPlane::forget(Incarnation worker) {
   close_channel(worker);
+  primary_.tick(sys::now());
   primary_.forget(worker);
   perform();
 }
@@ -147,6 +149,11 @@ void DataPlane::stop_accepting() {
 
 void DataPlane::close_listeners() {
   primary_.close_listeners();
+  perform();
+}
+
+void DataPlane::close_listeners_of(ProgramId program) {
+  primary_.close_listeners_of(program);
   perform();
 }
 

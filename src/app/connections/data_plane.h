@@ -92,6 +92,7 @@ class DataPlane {
   void stop_accepting();
   // At the very end: waiting connections are reset, paths of pipes removed.
   void close_listeners();
+  void close_listeners_of(ProgramId program);
 
  private:
   void close_channel(Incarnation worker);

@@ -34,6 +34,7 @@ void Primary::set_program(ProgramId program, const Program& settings) {
     act(primary_action::ExtendListener{id, static_cast<unsigned>(listener.sockets.size())});
     update_watches(id, listener);
   }
+  review_unheld();
 }
 
 void Primary::open_channel(Incarnation worker, Place place) {
@@ -91,14 +92,17 @@ void Primary::query(Incarnation id, Worker& worker, const wire::QueryServerAct& 
   if (worker.draining || stopping_) return;  // as Node's primary: no answer after `disconnect`
   if (!std::exchange(worker.asked, true)) act(primary_action::Tell{event::AskedForSocket{id}});
   if (worker.held.size() + worker.withheld.size() >= kMostListens || worker.handles.full()) {
-    return distrust(id, worker, "more listens than any program has");
+    return refuse_listen(id, worker, asked);
   }
   if (worker.place.parked) {
     worker.withheld.push_back(asked);
     return;
   }
-  const ListenerId listener_id = find_or_open(worker.place.program, asked.query);
+  const std::optional<ListenerId> found = find_or_open(worker.place.program, asked.query);
+  if (!found) return refuse_listen(id, worker, asked);
+  const ListenerId listener_id = *found;
   Listener& listener = listeners_.at(listener_id);
+  listener.last_slot = worker.place.slot;
   if (!listener.data || listener.data.is_null()) listener.data = asked.query.data;
   if (listener.opened) return answer(id, worker, listener_id, asked.seq);
   if (listener.asking.size() < std::size_t{kMostSlots} * 2)
@@ -191,6 +195,7 @@ void Primary::handle_answered(Incarnation id, Worker& worker, bool taken) {
       std::erase_if(worker.held, [&](const Held& held) {
         return held.listener == std::get<SocketRef>(done->carries).listener;
       });
+      review_unheld();
     }
   }
   answered(worker);
@@ -235,7 +240,7 @@ void Primary::channel_ended(Incarnation id, bool speaks_bun) {
   const bool drains_on = std::exchange(worker->draining, true) && speaks_bun;
   worker->ignored = true;
   worker->serving = false;
-  worker->held.clear();
+  release(*worker);
   give_back(*worker);
   if (!drains_on) act(primary_action::Tell{event::ChannelClosed{id}});
   holders_changed(worker->place.program);
@@ -270,6 +275,7 @@ void Primary::forget(Incarnation id) {
   if (it == workers_.end()) return;
   const ProgramId program = it->second.place.program;
   it->second.serving = false;
+  release(it->second);
   give_back(it->second);
   workers_.erase(it);
   holders_changed(program);

@@ -25,11 +25,16 @@
 // Under a load that keeps all workers busy it is seldom so, and to move connections would cost more
 // than it gains.
 //
+// A worker's death closes nothing: its successor gets its sockets with what waits in them. What the
+// successor does not ask for again is closed (primary_unheld.cpp), as Node's own primary does when
+// the last worker of a handle is gone.
+//
 // When the container stops (stop_accepting), whoever has connected is served: the kernel is told to
 // ignore new clients, workers empty their queues, and only then they are disconnected. When the
 // last has closed its server, ours is closed too. A client that comes later, or tries again, is
 // refused: it never sends a request that is lost.
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -71,7 +76,8 @@ struct ConnectionCounters {
 class Primary {
  public:
   static constexpr unsigned kMostSlots = 1024;
-  static constexpr std::size_t kMostListens = 256;   // per worker
+  static constexpr std::size_t kMostListens = 256;     // per worker; one more is answered EMFILE
+  static constexpr std::size_t kMostListeners = 4096;  // of all programs; the same
   static constexpr std::size_t kMostHomeless = 256;  // connections without a worker, held by us
 
   static constexpr Duration kLookEvery = 3ms;
@@ -92,6 +98,11 @@ class Primary {
   static constexpr Duration kSettleEvery = 10ms;
   static constexpr unsigned kFewestSettles = 2;
   static constexpr unsigned kMostSettles = 30;
+  // A listener that nobody holds is closed when the worker that came after its last holder has
+  // served so long and not asked for it; or so long after that, when nothing came after it though
+  // others serve.
+  static constexpr Duration kUnheldAfterSuccessor = 200ms;
+  static constexpr Duration kUnheldWithoutSuccessor = 60s;
 
   struct Program {
     Balance balance = Balance::kernel;
@@ -118,6 +129,9 @@ class Primary {
   void set_serving(ProgramId program, const std::set<Incarnation>& serving);
   void stop_accepting(Instant now);  // disconnects wait until the queues are empty
   void close_listeners();
+  void close_listeners_of(ProgramId program);  // nothing of it will be started again
+  // What is told without a time (forget, set_serving) happens now.
+  void tick(Instant now) { now_ = std::max(now_, now); }
 
   // The answers to actions.
   struct Opened {
@@ -143,6 +157,7 @@ class Primary {
   void excuse(Incarnation worker, Instant now);
 
   const ConnectionCounters& connections(ProgramId program) const;
+  std::size_t listeners() const { return listeners_.size(); }
   // It is asked, unless its answer to an earlier question is still to come. True: one is to come
   // (primary_action::Counted), false: it is not of those that count.
   bool ask_connections(Incarnation worker);
@@ -181,6 +196,8 @@ class Primary {
     unsigned empty_looks = 0;
     unsigned looks_in_vain = 0;  // since the last rest or really blocked worker
     Incarnation last_given{0};
+    SlotId last_slot{};               // of the worker that asked for it or held it last
+    std::optional<Instant> close_at;  // while nobody holds it
   };
   struct Held {  // a listen that a worker was given
     ListenerId listener;
@@ -230,10 +247,11 @@ class Primary {
   void send_handle(Incarnation id, const HandleLine& line);
 
   // primary_listeners.cpp: listeners, steering, connections.
-  ListenerId find_or_open(ProgramId program, const wire::ListenQuery& query);
+  std::optional<ListenerId> find_or_open(ProgramId program, const wire::ListenQuery& query);
   void answer(Incarnation id, Worker& worker, ListenerId listener_id, std::int64_t seq);
   void answer_error(Incarnation id, Worker& worker, const Listener& listener, std::int64_t seq,
                     int error);
+  void refuse_listen(Incarnation id, Worker& worker, const wire::QueryServerAct& asked);
   void holders_changed(ProgramId program);
   void steer(ListenerId id, Listener& listener);
   void update_watches(ListenerId id, Listener& listener);
@@ -250,6 +268,13 @@ class Primary {
   bool is_idle(const Worker& worker, ListenerId listener) const;
   unsigned count_free(const Listener& listener, ListenerId id, bool idle_only) const;
   std::optional<Incarnation> next_free(ListenerId id, Listener& listener);
+
+  // primary_unheld.cpp
+  void release(Worker& worker);
+  bool is_held(ListenerId id) const;
+  std::optional<Duration> patience_with(const Listener& listener) const;
+  void review_unheld();
+  void close_unheld();
 
   // primary_stop.cpp
   void retirement(Incarnation id, Worker& worker, const wire::Retirement& says);

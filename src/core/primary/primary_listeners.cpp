@@ -7,12 +7,21 @@
 #include "core/primary/primary.h"
 
 namespace ni {
+namespace {
 
-ListenerId Primary::find_or_open(ProgramId program, const wire::ListenQuery& query) {
+// What a program gets when it listens too often (errno.h EMFILE).
+constexpr int kNoDescriptorLeft = 24;
+
+}  // namespace
+
+// nullopt: there are too many.
+std::optional<ListenerId> Primary::find_or_open(ProgramId program,
+                                                const wire::ListenQuery& query) {
   const std::string key = wire::listen_key(query);
   for (const auto& [id, listener] : listeners_) {
     if (listener.program == program && listener.key == key) return id;
   }
+  if (listeners_.size() >= kMostListeners) return std::nullopt;
   const Program& settings = programs_[program];
   const bool stream = !query.is_udp();
   // Deno takes connections only by hand-over: it never accepts on a handle that it is given.
@@ -60,6 +69,7 @@ void Primary::listener_opened(ListenerId id, const Opened& opened) {
   set_program(listener.program, settings);
   steer(id, listener);
   update_watches(id, listener);
+  review_unheld();  // whoever asked may be gone
 }
 
 void Primary::answer_error(Incarnation id, Worker& worker, const Listener& listener,
@@ -67,6 +77,15 @@ void Primary::answer_error(Incarnation id, Worker& worker, const Listener& liste
   const wire::Answer answer{
       .key = listener.key, .ack = seq, .seq = worker.next_seq++, .data = listener.data};
   act(primary_action::Send{id, wire::error_line(answer, error)});
+}
+
+// As though the program had no descriptor left.
+void Primary::refuse_listen(Incarnation id, Worker& worker, const wire::QueryServerAct& asked) {
+  const wire::Answer answer{.key = wire::listen_key(asked.query),
+                            .ack = asked.seq,
+                            .seq = worker.next_seq++,
+                            .data = asked.query.data};
+  act(primary_action::Send{id, wire::error_line(answer, kNoDescriptorLeft)});
 }
 
 void Primary::answer(Incarnation id, Worker& worker, ListenerId listener_id, std::int64_t seq) {
@@ -81,6 +100,7 @@ void Primary::answer(Incarnation id, Worker& worker, ListenerId listener_id, std
     return;
   }
   worker.held.push_back({.listener = listener_id, .announced = false});
+  listener.close_at.reset();
   if (listener.spread == Spread::handed_over) {
     act(primary_action::Send{id, wire::round_robin_line(answer, listener.opened->name)});
   } else {
@@ -125,6 +145,7 @@ void Primary::holders_changed(ProgramId program) {
   }
   place_homeless();
   accept_for_free_workers();
+  review_unheld();
 }
 
 // Serving workers that are not blocked; if all are, serving ones; before there is one, those that

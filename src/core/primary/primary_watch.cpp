@@ -167,7 +167,10 @@ std::optional<Instant> Primary::next_deadline() const {
     consider(worker_deadline(worker));
     consider(worker.deaf_at);
   }
-  for (const auto& [id, listener] : listeners_) consider(listener.next_look);
+  for (const auto& [id, listener] : listeners_) {
+    consider(listener.next_look);
+    consider(listener.close_at);
+  }
   if (settling_) consider(settling_->next);
   consider(drop_due_);
   return next;
@@ -191,6 +194,7 @@ void Primary::on_deadline(Instant now) {
   accept_for_free_workers();
   if (settling_ && settling_->next <= now) settle(now);
   if (drop_due_ && *drop_due_ <= now) drop_unheld();
+  close_unheld();
 }
 
 bool Primary::is_unresponsive(Incarnation id) const {

@@ -73,8 +73,10 @@ struct SetSlots {
 // The container stops: what has connected is still served, who comes from now on is refused. Before
 // the workers are told to disconnect.
 struct StopAccepting {};
-// No more connections: the container ends.
-struct CloseListeners {};
+// No more connections: the container ends, or that program has ended for good.
+struct CloseListeners {
+  std::optional<ProgramId> program = std::nullopt;
+};
 // To every process that is left in our PID namespace or, if we are not PID 1, below us.
 struct SignalRemaining {
   Signal signal;

@@ -45,6 +45,7 @@ struct Slot {
   std::optional<Incarnation> successor;  // only beside a current
   Instant retry_at;                      // while backing_off
   BackoffState backoff;
+  CrashLoop crash_loop;
   // A worker up to this incarnation is to be replaced. Zero: none is.
   Incarnation replace_through;
   ReplaceFor replace_for = ReplaceFor::reload;
@@ -90,10 +91,11 @@ struct Program {
       slots;  // grows to the largest target ever; those beyond `target` are not wanted
   std::vector<Incarnation> spares;  // parked, the oldest first; at most config.spares
   BackoffState spare_backoff;
+  unsigned spare_deaths = 0;  // that nobody asked for
   Instant spare_retry_at;
-  CrashLoop crash_loop;
   std::optional<Rollout> rollout;
   bool told_primary = false;        // that its code for a primary does not run
+  bool listeners_closed = false;    // it has finished, and its clients are refused
   std::optional<int> exit_code;     // first failure, or the last exit
   std::vector<Incarnation> served;  // the last action::Serve, in slot order
 };

@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace ni {
+namespace {
+
+// A backoff that begins with none has this for its second delay: from zero no doubling leads away.
+constexpr Duration kFirstAfterNone = 100ms;
+
+}  // namespace
 
 std::string_view to_string(DeathCause cause) {
   switch (cause) {
@@ -43,15 +49,17 @@ bool wants_restart(const ProgramConfig& config, DeathCause cause, ExitStatus sta
 Duration BackoffState::next(const Backoff& backoff, Random& random) {
   Duration delay = backoff.first;
   for (unsigned i = 0; i < failures_ && delay < backoff.limit; ++i) {
-    delay *= 2;
+    delay = delay == 0s ? kFirstAfterNone : delay * 2;
   }
   ++failures_;
   return random.jittered(std::min(delay, backoff.limit), 20);
 }
 
-bool CrashLoop::record(const RestartIntensity& limit, Instant now) {
+void CrashLoop::record(const RestartIntensity& limit, Instant now) {
+  if (deaths_.size() >= limit.deaths) {
+    deaths_.pop_front();  // the other slots have not come so far
+  }
   deaths_.push_back(now);
-  return deaths_.size() >= limit.deaths;
 }
 
 void CrashLoop::stable(const RestartIntensity& limit, Instant now) {

@@ -47,16 +47,17 @@ class BackoffState {
   unsigned failures_ = 0;
 };
 
-// NODEINIT_RESTART_LIMIT for one program. A death counts when no worker of the program was ready at
-// that moment. It is forgotten when the window has passed and a worker has stayed ready for
+// NODEINIT_RESTART_LIMIT, counted for each slot: the limit is reached when every slot of the program
+// has reached it, so that more workers never mean less patience. A death counts when no worker of
+// the program was ready at that moment. It is forgotten when the window has passed and a worker has stayed ready for
 // kMinimumUptime since: without the second condition, a slow crash (a start of 20 s, a large
 // backoff) would never fill any window and the loop would stay hidden from the orchestrator.
 class CrashLoop {
  public:
-  // Records a death; true when the limit is reached.
-  bool record(const RestartIntensity& limit, Instant now);
+  void record(const RestartIntensity& limit, Instant now);
   // A worker has been ready for kMinimumUptime.
   void stable(const RestartIntensity& limit, Instant now);
+  bool reached(const RestartIntensity& limit) const { return deaths_.size() >= limit.deaths; }
   std::size_t deaths() const { return deaths_.size(); }
 
  private:

@@ -79,8 +79,13 @@ void Supervisor::settle(Turn turn) {
     if (phase_ == Phase::running && program.stage != Program::Stage::finished) {
       fill_vacancies(program, turn);
       advance_replacements(program, turn);
+      restore_numbers(program, turn);
       fill_spares(program, turn);
       finish_rollout_if_done(program, turn);
+    }
+    if (phase_ == Phase::running && program.stage == Program::Stage::finished &&
+        !std::exchange(program.listeners_closed, true)) {
+      turn.out.push_back(action::CloseListeners{program.id});
     }
     update_serving(program, turn);
   }
@@ -181,6 +186,7 @@ void Supervisor::handle(const event::AskedForSocket& event, Turn turn) {
   if (worker == nullptr || worker->asked_for_socket) {
     return;
   }
+  const bool could_be_job = may_be_job(*worker);
   worker->asked_for_socket = true;
   if (worker->state == WorkerState::parked) {
     report(LogLevel::info, "spare_loaded", "is loaded and waits", worker, turn);
@@ -188,7 +194,7 @@ void Supervisor::handle(const event::AskedForSocket& event, Turn turn) {
     return;
   }
   // From here on it is known to be a server, so that it can be late.
-  if (worker->state == WorkerState::starting && !worker->deadline) {
+  if (worker->state == WorkerState::starting && (could_be_job || !worker->deadline)) {
     worker->deadline = turn.now + program_of(*worker).config.ready_timeout;
   }
   became_server(program_of(*worker), turn);
@@ -241,6 +247,7 @@ void Supervisor::handle(const event::ServerClosed& event, Turn turn) {
 
 void Supervisor::handle(const event::SaidReady& event, Turn turn) {
   if (Worker* worker = find(event.worker)) {
+    worker->said_ready = true;  // a spare may have, and is promoted later
     if (program_of(*worker).config.ready == Readiness::message) {
       input(*worker, WorkerInput::ready, turn);
     }
@@ -389,7 +396,9 @@ void Supervisor::handle(const event::RestartAsked& event, Turn turn) {
     return;
   }
   Slot& slot = program.slots[event.slot.value];
-  if (slot.state == SlotState::backing_off) {
+  if (slot.state == SlotState::finished && program.stage == Program::Stage::serving) {
+    slot.state = SlotState::vacant;  // a person wants it back
+  } else if (slot.state == SlotState::backing_off) {
     slot.retry_at = turn.now;
   } else if (slot.current) {
     Worker* worker = find(*slot.current);

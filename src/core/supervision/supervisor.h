@@ -134,6 +134,7 @@ class Supervisor {
   void fill_spares(Program& program, Turn turn);
   Worker* take_spare(Program& program, Incarnation newer_than);
   void promote(Worker& spare, Slot& slot, Turn turn);
+  void restore_numbers(Program& program, Turn turn);
   void spare_died(Program& program, const Worker& worker, const std::string& story, Turn turn);
 
   // supervisor_workers.cpp, continued
@@ -142,6 +143,12 @@ class Supervisor {
   void became_server(Program& program, Turn turn);
   void died(Worker worker, ExitStatus status, DeathCause cause, const std::string& last_words,
             Turn turn);
+  static bool restart_limit_reached(const Program& program);
+  // Nothing shows yet that its program is a server.
+  bool may_be_job(const Worker& worker) const {
+    return programs_[worker.program.value].stage == Program::Stage::probing &&
+           worker.counts_servers && !worker.asked_for_socket;
+  }
   void vacate(Program& program, Slot& slot, const Worker& worker, const Death& death,
               const std::string& story, Turn turn);
   void change_target(Program& program, unsigned workers, Turn turn);

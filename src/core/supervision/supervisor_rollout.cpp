@@ -150,7 +150,8 @@ void Supervisor::finish_rollout_if_done(Program& program, Turn turn) {
       continue;
     }
     const Worker* current = slot.current ? find(*slot.current) : nullptr;
-    if (current == nullptr || !current->is_ready() || slot.wants_replacement()) {
+    // One that was ready and has closed its servers since is a new one all the same.
+    if (current == nullptr || current->state != WorkerState::ready || slot.wants_replacement()) {
       return;
     }
   }

@@ -66,6 +66,42 @@ void Supervisor::promote(Worker& spare, Slot& slot, Turn turn) {
   spare.deadline = turn.now + program_of(spare).config.ready_timeout;
   report(LogLevel::info, "spare_promoted", "was a spare and takes the slot", &spare, turn);
   turn.out.push_back(action::Promote{spare.incarnation, slot.id});
+  // What it said while it was parked holds.
+  const Readiness ready = program_of(spare).config.ready;
+  if ((ready == Readiness::online && spare.online) ||
+      (ready == Readiness::message && spare.said_ready)) {
+    input(spare, WorkerInput::ready, turn);
+  }
+}
+
+// A spare brings its number along (NODEINIT_SLOT stands in its environment), and the next spare gets
+// the one that became free. When that one is loaded it takes its place among those that serve, and
+// whoever has a number beyond the slots gives way: the numbers 0…N−1 serve, a leader (number 0) is
+// there from its first line on, and never twice.
+void Supervisor::restore_numbers(Program& program, Turn turn) {
+  const auto rising = std::ranges::count_if(workers_, [&](const auto& entry) {
+    return entry.second.program == program.id && !entry.second.spare && entry.second.is_rising();
+  });
+  const bool replacing = std::ranges::any_of(
+      program.slots, [](const Slot& slot) { return slot.successor || slot.wants_replacement(); });
+  if (program.rollout || replacing || program.config.surge == 0 ||
+      static_cast<std::size_t>(rising) > program.target) {
+    return;
+  }
+  for (const Incarnation id : std::vector(program.spares)) {
+    Worker* spare = find(id);
+    if (spare == nullptr || spare->state != WorkerState::parked || !spare->asked_for_socket ||
+        spare->instance >= program.target) {
+      continue;
+    }
+    for (Slot& slot : program.slots) {
+      const Worker* current = slot.current ? find(*slot.current) : nullptr;
+      if (slot.wanted && !slot.successor && current != nullptr && current->is_ready() &&
+          current->instance >= program.target) {
+        return promote(*spare, slot, turn);  // one at a time
+      }
+    }
+  }
 }
 
 void Supervisor::spare_died(Program& program, const Worker& worker, const std::string& story,
@@ -74,6 +110,7 @@ void Supervisor::spare_died(Program& program, const Worker& worker, const std::s
     report(LogLevel::info, "worker_ended", story, &worker, turn);
     return;
   }
+  ++program.spare_deaths;
   const Duration delay = program.spare_backoff.next(program.config.restart_backoff, random_);
   program.spare_retry_at = turn.now + delay;
   report(LogLevel::warn, "spare_died",

@@ -84,12 +84,9 @@ void Supervisor::spawn(Program& program, Slot& slot, Turn turn) {
   Worker& worker = make_worker(program, turn);
   worker.slot = slot.id;
   worker.instance = instance;
-  // A program that may be a job has all the time it wants; a server is late when others of it have
-  // listened, or when readiness is what the user has chosen a sign for.
-  const bool may_be_job = program.stage == Program::Stage::probing && worker.counts_servers;
-  if (!may_be_job) {
-    worker.deadline = turn.now + program.config.ready_timeout;
-  }
+  // A program that may be a job has all the time it wants, only a line is said then; a server is late
+  // when others of it have listened, or when readiness is what the user has chosen a sign for.
+  worker.deadline = turn.now + program.config.ready_timeout;
   occupy(slot, worker.incarnation);
   turn.out.push_back(action::Spawn{.worker = worker.incarnation,
                                    .program = program.id,
@@ -133,7 +130,17 @@ void Supervisor::input(Worker& worker, WorkerInput input, Turn turn) {
 
 void Supervisor::worker_deadline(Worker& worker, Turn turn) {
   Program& program = program_of(worker);
-  if (worker.state == WorkerState::starting) {
+  if (worker.state == WorkerState::starting && may_be_job(worker)) {
+    worker.deadline.reset();
+    report(LogLevel::warn, "program_not_listening",
+           fmt::format("runs for {} and has not listened: as long as it does not, it runs alone "
+                       "and is not ready. If it is a consumer that listens on nothing, set "
+                       "NODEINIT_READY=online; if it is a job or to be run once, set "
+                       "NODEINIT_MODE=single",
+                       format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(
+                           turn.now - worker.spawned_at))),
+           &worker, turn);
+  } else if (worker.state == WorkerState::starting) {
     report(LogLevel::error, "worker_never_ready",
            fmt::format("was not ready within {}: it is ended",
                        format_duration(program.config.ready_timeout)),
@@ -161,7 +168,9 @@ void Supervisor::ready_deadline(Worker& worker, Turn turn) {
     if (!slot.wants_replacement()) {  // one that is above its memory has proved nothing
       slot.backoff.reset();
     }
-    program.crash_loop.stable(program.config.restart_limit, turn.now);
+    for (Slot& each : program.slots) {
+      each.crash_loop.stable(program.config.restart_limit, turn.now);
+    }
   }
   if (worker.retire_at && *worker.retire_at <= turn.now) {
     if (slot.current == worker.incarnation && !slot.wants_replacement()) {
@@ -268,8 +277,8 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
     report(LogLevel::warn, "worker_died",
            story + "; it is not restarted (NODEINIT_RESTART, NODEINIT_STOP_CODES)", &worker, turn);
     slot.state = SlotState::finished;
-    if (code != 0 || !program.exit_code) {
-      program.exit_code = code;
+    if (program.exit_code.value_or(0) == 0) {
+      program.exit_code = code;  // the first failure's stays
     }
     // While the first one is alone the other slots are vacant, and now nobody will fill them.
     const bool alone = program.stage == Program::Stage::probing;
@@ -286,10 +295,13 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
   if (program.rollout && worker.incarnation > program.rollout->through && !worker.ready_at) {
     replacement_failed(program, slot, story, turn);
   }
-  if (!any_ready(program) && program.crash_loop.record(program.config.restart_limit, turn.now)) {
-    const std::string why =
-        fmt::format("restart limit reached: {} deaths and no worker ready; the last one {}",
-                    program.crash_loop.deaths(), story);
+  if (!any_ready(program)) {
+    slot.crash_loop.record(program.config.restart_limit, turn.now);
+  }
+  if (!any_ready(program) && restart_limit_reached(program)) {
+    const std::string why = fmt::format(
+        "restart limit reached: {} deaths{} and no worker ready; the last one {}",
+        slot.crash_loop.deaths(), program.target > 1 ? " of every slot" : "", story);
     report(LogLevel::error, "restart_limit", why, &worker, turn);
     const bool hides_failure = code == 0 && death.cause != DeathCause::left_by_itself;
     slot.state = SlotState::finished;
@@ -304,6 +316,17 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
          fmt::format("{}; restarting in {}", story,
                      format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(delay))),
          &worker, turn);
+}
+
+// By the slot that has lived best. One that has finished will not come back; while the first worker
+// is alone, the other slots have not begun.
+bool Supervisor::restart_limit_reached(const Program& program) {
+  const bool alone = program.stage == Program::Stage::probing;
+  return std::ranges::all_of(program.slots, [&](const Slot& slot) {
+    const bool counts = slot.wanted && slot.state != SlotState::finished &&
+                        (!alone || slot.id.value == 0);
+    return !counts || slot.crash_loop.reached(program.config.restart_limit);
+  });
 }
 
 // A wish from outside: before the start it is noted, after the stop it is too late.
@@ -340,6 +363,7 @@ void Supervisor::set_target(Program& program, unsigned workers, Turn turn) {
     if (slot.state != SlotState::occupied) {
       slot.state = SlotState::vacant;
       slot.backoff.reset();
+      slot.crash_loop = {};
     }
   }
 }

@@ -93,6 +93,7 @@ struct Worker {
   EndReason end_reason = EndReason::not_asked;
   bool online = false;  // it has spoken over its channel
   bool asked_for_socket = false;
+  bool said_ready = false;          // process.send('ready')
   bool listens_by_itself = false;   // with sockets that are not ours
   bool leaving = false;             // the program itself said that it goes (exitedAfterDisconnect)
   bool had_to_kill = false;         // SIGKILL was sent by us
