@@ -78,7 +78,7 @@ class Primary {
   static constexpr unsigned kMostSlots = 1024;
   static constexpr std::size_t kMostListens = 256;     // per worker; one more is answered EMFILE
   static constexpr std::size_t kMostListeners = 4096;  // of all programs; the same
-  static constexpr std::size_t kMostHomeless = 256;  // connections without a worker, held by us
+  static constexpr std::size_t kMostHomeless = 256;    // connections without a worker, held by us
 
   static constexpr Duration kLookEvery = 3ms;
   static constexpr Duration kLookAgain = 1ms;

@@ -15,8 +15,7 @@ constexpr int kNoDescriptorLeft = 24;
 }  // namespace
 
 // nullopt: there are too many.
-std::optional<ListenerId> Primary::find_or_open(ProgramId program,
-                                                const wire::ListenQuery& query) {
+std::optional<ListenerId> Primary::find_or_open(ProgramId program, const wire::ListenQuery& query) {
   const std::string key = wire::listen_key(query);
   for (const auto& [id, listener] : listeners_) {
     if (listener.program == program && listener.key == key) return id;

@@ -19,8 +19,7 @@ void Primary::release(Worker& worker) {
 }
 
 bool Primary::is_held(ListenerId id) const {
-  return std::ranges::any_of(workers_,
-                             [&](const auto& entry) { return holds(entry.second, id); });
+  return std::ranges::any_of(workers_, [&](const auto& entry) { return holds(entry.second, id); });
 }
 
 // How long after now the listener is to be closed if nobody asks for it; nullopt: that is not known,

@@ -299,9 +299,9 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
     slot.crash_loop.record(program.config.restart_limit, turn.now);
   }
   if (!any_ready(program) && restart_limit_reached(program)) {
-    const std::string why = fmt::format(
-        "restart limit reached: {} deaths{} and no worker ready; the last one {}",
-        slot.crash_loop.deaths(), program.target > 1 ? " of every slot" : "", story);
+    const std::string why =
+        fmt::format("restart limit reached: {} deaths{} and no worker ready; the last one {}",
+                    slot.crash_loop.deaths(), program.target > 1 ? " of every slot" : "", story);
     report(LogLevel::error, "restart_limit", why, &worker, turn);
     const bool hides_failure = code == 0 && death.cause != DeathCause::left_by_itself;
     slot.state = SlotState::finished;
@@ -323,8 +323,8 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
 bool Supervisor::restart_limit_reached(const Program& program) {
   const bool alone = program.stage == Program::Stage::probing;
   return std::ranges::all_of(program.slots, [&](const Slot& slot) {
-    const bool counts = slot.wanted && slot.state != SlotState::finished &&
-                        (!alone || slot.id.value == 0);
+    const bool counts =
+        slot.wanted && slot.state != SlotState::finished && (!alone || slot.id.value == 0);
     return !counts || slot.crash_loop.reached(program.config.restart_limit);
   });
 }
