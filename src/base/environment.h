@@ -1,7 +1,7 @@
 #pragma once
 
-// The environment as a value: variables in the order in which they were given. app/invocation/options reads
-// the real one.
+// The environment as a value: variables in the order in which they were given.
+// app/invocation/options reads the real one.
 
 #include <optional>
 #include <string>

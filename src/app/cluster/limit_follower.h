@@ -1,8 +1,8 @@
 #pragma once
 
 // Live changes of the container's limits, from the file that changed to what is to be done: the
-// limits are read again and planned again, core/sizing/resize decides when the new plan counts. Nothing is
-// done here; the runtime asks for what is due.
+// limits are read again and planned again, core/sizing/resize decides when the new plan counts.
+// Nothing is done here; the runtime asks for what is due.
 
 #include <functional>
 #include <optional>
@@ -17,7 +17,8 @@ namespace ni::app {
 
 class LimitFollower {
  public:
-  // Plans the configuration as it is now for these resources, which are what is granted from now on.
+  // Plans the configuration as it is now for these resources, which are what is granted from now
+  // on.
   using PlanAgain = std::function<Result<Deployment>(const Resources&)>;
 
   LimitFollower(uv_loop_t* loop, const Resources& resources, const std::vector<Plan>& plans,

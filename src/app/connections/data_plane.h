@@ -1,8 +1,8 @@
 #pragma once
 
 // The data plane: workers' channels, the sockets they listen on, and connections handed over. It
-// performs what the cluster primary (core/primary/primary.h) decides, and tells the supervisor what workers
-// say, by events alone.
+// performs what the cluster primary (core/primary/primary.h) decides, and tells the supervisor what
+// workers say, by events alone.
 //
 //   plane.open_channel(w, {program, slot})   → the worker's end, to be its descriptor 3, with
 //       NODE_CHANNEL_FD=3  NODE_CHANNEL_SERIALIZATION_MODE=json  NODE_UNIQUE_ID=<incarnation>

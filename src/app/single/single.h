@@ -3,7 +3,8 @@
 // Single mode: an init and nothing else. One worker, its terminal, its signals, its exit code;
 // every orphan reaped. No event loop: at rest one sigwaitinfo(2) without a timeout, no descriptor
 // but 0–2, the working directory /. Where its last words are wanted (SingleRequest::reads_stderr)
-// its stderr passes through us, and at rest there is one poll(2) instead (app/single/stderr_relay.h).
+// its stderr passes through us, and at rest there is one poll(2) instead
+// (app/single/stderr_relay.h).
 //
 //   (pre_start) → spawn → attend (pass signals on, reap) → the worker is gone → TERM to all who are
 //   left → they leave, or the grace is over and they are killed → (post_stop) → the worker's exit

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the cluster primary wants done to sockets and channels. A closed set; app/connections/data_plane
-// performs it, in order.
+// What the cluster primary wants done to sockets and channels. A closed set;
+// app/connections/data_plane performs it, in order.
 
 #include <cstdint>
 #include <optional>

@@ -1,11 +1,11 @@
 #pragma once
 
-// A round of questions: every worker is asked for its own metrics, once for all who want them at the
-// time, and the answers are merged as they come. It ends when all have answered, or when no more
-// patience is left.
+// A round of questions: every worker is asked for its own metrics, once for all who want them at
+// the time, and the answers are merged as they come. It ends when all have answered, or when no
+// more patience is left.
 //
-// Workers are also asked how many connections they have accepted (core/primary/primary.h): the round waits a
-// little for those answers, too.
+// Workers are also asked how many connections they have accepted (core/primary/primary.h): the
+// round waits a little for those answers, too.
 //
 // What workers that are gone had counted by their last answer stays in the totals.
 //

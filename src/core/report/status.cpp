@@ -47,8 +47,7 @@ SlotStatus status_of(const Supervisor& supervisor, const Slot& slot, Instant now
                     .replacing = slot.successor.has_value(),
                     .cpu_time = {},
                     .memory = {},
-                    .loop_delay = {},
-                    .connections = {}};
+                    .loop_delay = {}};
   const auto worker =
       slot.current ? supervisor.workers().find(*slot.current) : supervisor.workers().end();
   if (worker != supervisor.workers().end()) {
@@ -88,9 +87,6 @@ wire::Json to_json(const SlotStatus& slot) {
   }
   if (slot.loop_delay) {
     json.set("loop_delay_ms", static_cast<double>(slot.loop_delay->count()) / 1e6);
-  }
-  if (slot.connections) {
-    json.set("connections", *slot.connections);
   }
   return json;
 }

@@ -28,7 +28,6 @@ struct SlotStatus {
   std::optional<Duration> cpu_time;
   std::optional<Bytes> memory;
   std::optional<Duration> loop_delay;
-  std::optional<unsigned> connections;
 };
 
 struct ProgramStatus {

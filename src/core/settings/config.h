@@ -1,9 +1,9 @@
 #pragma once
 
 // What the user asked for: every setting, typed, with its default. Filled by the table of settings
-// (core/settings/settings.h) from options, environment and TOML; read by everyone, changed by nobody after
-// the start (a reload makes a new one). A container runs one Program, unless TOML names several;
-// what a program does not set itself it takes from the top level.
+// (core/settings/settings.h) from options, environment and TOML; read by everyone, changed by
+// nobody after the start (a reload makes a new one). A container runs one Program, unless TOML
+// names several; what a program does not set itself it takes from the top level.
 
 #include <cstdint>
 #include <optional>
@@ -92,8 +92,8 @@ struct ProgramConfig {
   std::vector<std::pair<std::string, std::string>> environment;  // added to what nodeinit was given
   std::optional<std::string> environment_file;                   // read at start and at each reload
   std::vector<std::string> slot_variables;                       // more names for NODE_APP_INSTANCE
-  // Only where TOML names several programs: how the container is shared out (core/settings/configure.h
-  // states the rule), and whether the container ends with this program.
+  // Only where TOML names several programs: how the container is shared out
+  // (core/settings/configure.h states the rule), and whether the container ends with this program.
   std::optional<unsigned> share;  // percent of the container's memory, 1…100
   bool essential = true;
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Everything the supervisor can want. Actions are performed in their order by a Host (app/cluster/runtime,
-// or the simulation); what comes of them comes back as events.
+// Everything the supervisor can want. Actions are performed in their order by a Host
+// (app/cluster/runtime, or the simulation); what comes of them comes back as events.
 
 #include <string>
 #include <string_view>
@@ -36,7 +36,8 @@ struct Promote {
   SlotId slot;
 };
 // Quiet first, then the signal: the module inside is asked to see that nothing new comes in, and to
-// give the program its signal once nothing is in flight. Answered by event::Retires and those after.
+// give the program its signal once nothing is in flight. Answered by event::Retires and those
+// after.
 struct Retire {
   Incarnation worker;
   Signal signal;

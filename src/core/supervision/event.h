@@ -115,8 +115,8 @@ struct Exited {  // from waitpid(2): any process, ours or an orphan
   std::string last_words;      // end of its standard error, for the message; may be empty
 };
 
-// To be passed on to the workers (core/supervision/signal_policy.h has decided that it is neither a stop nor a
-// reload).
+// To be passed on to the workers (core/supervision/signal_policy.h has decided that it is neither a
+// stop nor a reload).
 struct ForwardSignal {
   Signal signal;
   std::optional<SignalValue> value = std::nullopt;  // it was queued with it

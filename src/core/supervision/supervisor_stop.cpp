@@ -106,7 +106,8 @@ void Supervisor::hurry(Turn turn) {
   }
 }
 
-// One program has ended for good. Whether the container ends with it, core/settings/configure.h says.
+// One program has ended for good. Whether the container ends with it, core/settings/configure.h
+// says.
 void Supervisor::program_finished(Program& program, int exit_code, const std::string& why,
                                   Turn turn) {
   program.stage = Program::Stage::finished;
