@@ -24,4 +24,15 @@ inline std::optional<std::string_view> find_variable(const Environment& environm
   return std::nullopt;
 }
 
+// Each name once: a variable that is there already gets the value, a new one goes to the end.
+inline void set_variable(Environment& environment, std::string_view name, std::string value) {
+  for (auto& [key, present] : environment) {
+    if (key == name) {
+      present = std::move(value);
+      return;
+    }
+  }
+  environment.emplace_back(name, std::move(value));
+}
+
 }  // namespace ni

@@ -48,10 +48,13 @@ std::optional<std::uint64_t> parse_with_unit(std::string_view text, std::span<co
   if (unit == units.end()) {
     return *thousandths == 0 && name.empty() ? std::optional<std::uint64_t>(0) : std::nullopt;
   }
-  if (*thousandths != 0 && unit->factor > UINT64_MAX / *thousandths) {
+  // A year in nanoseconds fits, a thousand times as many do not: the whole part by itself.
+  const std::uint64_t whole = *thousandths / 1000;
+  const std::uint64_t fraction = *thousandths % 1000 * unit->factor / 1000;
+  if (whole > (UINT64_MAX - fraction) / unit->factor) {
     return std::nullopt;
   }
-  return *thousandths * unit->factor / 1000;
+  return whole * unit->factor + fraction;
 }
 
 constexpr std::array kDurationUnits = {

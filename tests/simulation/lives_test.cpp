@@ -81,8 +81,7 @@ std::vector<std::string> live(std::uint64_t seed, std::uint64_t& steps) {
   for (std::uint64_t i = 0; i <= random.below(2); ++i) {
     ProgramPlan plan =
         web(static_cast<unsigned>(random.below(6)) + 1, static_cast<unsigned>(random.below(4)));
-    plan.config.restart = static_cast<RestartMode>(random.below(3));
-    plan.config.restart_was_set = random.chance(2);
+    plan.config.restart = static_cast<RestartMode>(random.below(4));
     plan.config.ready = static_cast<Readiness>(random.below(3));
     plan.config.stop = static_cast<StopStyle>(random.below(3));
     plan.config.ready_timeout = Duration(random.below(20'000'000'000) + 1'000'000);

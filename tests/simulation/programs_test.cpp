@@ -20,7 +20,6 @@ ProgramPlan job(bool essential) {
   ProgramPlan plan = program("job", 1);
   plan.config.ready = Readiness::online;
   plan.config.restart = RestartMode::never;
-  plan.config.restart_was_set = true;
   plan.config.essential = essential;
   return plan;
 }

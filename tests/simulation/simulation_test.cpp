@@ -55,7 +55,6 @@ TEST_CASE(
     "a program that must not be restarted ends the container while its first worker is alone") {
   ProgramPlan once = web(4);
   once.config.restart = RestartMode::never;
-  once.config.restart_was_set = true;
   World world(1, {}, {once}, {.crashes_at_start = 1});
   world.start();
   world.run_for(60s);

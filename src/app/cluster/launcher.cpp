@@ -37,15 +37,6 @@ std::optional<int> score_above_ours() {
   return ours && *ours < kHighest ? std::optional(std::min(*ours + kStep, kHighest)) : std::nullopt;
 }
 
-void set_variable(Environment& environment, std::string_view name, std::string value) {
-  const auto found = std::ranges::find(environment, name, &Environment::value_type::first);
-  if (found != environment.end()) {
-    found->second = std::move(value);
-  } else {
-    environment.emplace_back(name, std::move(value));
-  }
-}
-
 std::vector<std::string> joined(const Environment& environment) {
   std::vector<std::string> result;
   result.reserve(environment.size());

@@ -122,14 +122,6 @@ WrittenFile read_config_file(const CommandLine& line, const Environment& environ
   return file;
 }
 
-std::string toml_string(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    result += c == '"' || c == '\\' ? std::string{'\\', c} : std::string(1, c);
-  }
-  return result + "\"";
-}
-
 void show_rows(std::string& text, const std::vector<Chosen>& rows, const Config& config,
                const ProgramConfig& program) {
   for (const Chosen& row : rows) {
@@ -143,7 +135,7 @@ void show_rows(std::string& text, const std::vector<Chosen>& rows, const Config&
 void show_command(std::string& text, const std::vector<std::string>& command) {
   std::string words;
   for (const std::string& word : command) {
-    words += (words.empty() ? "" : ", ") + toml_string(printable(word));
+    words += (words.empty() ? "" : ", ") + toml_string(word);
   }
   text += "command = [" + words + "]\n";
 }
@@ -160,9 +152,11 @@ std::string show_configuration(const Configured& configured) {
   std::string text;
   const auto& programs = configured.config.programs;
   if (configured.programs.empty() && !programs.empty()) {
+    text += "name = " + toml_string(programs.front().name) + "\n";
     show_command(text, programs.front().command);
-    show_environment(text, programs.front().environment);
   }
+  // Not the hooks' alone: what is said for all programs has been added to each of them.
+  show_environment(text, configured.config.top_level.environment);
   show_rows(text, configured.top, configured.config, configured.config.top_level);
   for (std::size_t i = 0; i < configured.programs.size() && i < programs.size(); ++i) {
     text += "\n[[program]]\nname = " + toml_string(programs[i].name) + "\n";

@@ -12,6 +12,12 @@ namespace {
 constexpr auto kWithValue = std::to_array<std::string_view>({
     "--allow-fs-read",
     "--allow-fs-write",
+    "--bench-isolation",
+    "--bench-name-pattern",
+    "--bench-reporter",
+    "--bench-reporter-destination",
+    "--bench-samples",
+    "--bench-warmup",
     "--build-sea",
     "--build-snapshot-config",
     "--conditions",
@@ -26,6 +32,7 @@ constexpr auto kWithValue = std::to_array<std::string_view>({
     "--env-file",
     "--env-file-if-exists",
     "--es-module-specifier-resolution",
+    "--eval",
     "--experimental-config-file",
     "--experimental-default-type",
     "--experimental-loader",
@@ -33,6 +40,8 @@ constexpr auto kWithValue = std::to_array<std::string_view>({
     "--experimental-policy",
     "--experimental-sea-config",
     "--experimental-specifier-resolution",
+    "--experimental-test-isolation",
+    "--experimental-test-tag-filter",
     "--heap-prof-dir",
     "--heap-prof-interval",
     "--heap-prof-name",
@@ -50,16 +59,33 @@ constexpr auto kWithValue = std::to_array<std::string_view>({
     "--network-family-autoselection-attempt-timeout",
     "--openssl-config",
     "--policy-integrity",
+    "--print",
     "--redirect-warnings",
     "--report-dir",
     "--report-directory",
     "--report-filename",
     "--report-signal",
     "--require",
+    "--run",
     "--secure-heap",
     "--secure-heap-min",
     "--snapshot-blob",
     "--stack-trace-limit",
+    "--test-concurrency",
+    "--test-coverage-branches",
+    "--test-coverage-exclude",
+    "--test-coverage-functions",
+    "--test-coverage-include",
+    "--test-coverage-lines",
+    "--test-global-setup",
+    "--test-name-pattern",
+    "--test-random-seed",
+    "--test-reporter",
+    "--test-reporter-destination",
+    "--test-rerun-failures",
+    "--test-shard",
+    "--test-skip-pattern",
+    "--test-timeout",
     "--title",
     "--tls-cipher-list",
     "--tls-keylog",
@@ -71,7 +97,12 @@ constexpr auto kWithValue = std::to_array<std::string_view>({
     "--v8-pool-size",
     "--vfs-load",
     "--vfs-mount",
+    "--watch-kill-signal",
+    "--watch-path",
     "-C",
+    "-e",
+    "-p",
+    "-pe",
     "-r",
 });
 
@@ -112,6 +143,13 @@ bool is_node(std::string_view program) {
   return name == "node" || name == "nodejs";
 }
 
+bool takes_next_word(std::string_view option) {
+  if (option.find('=') != std::string_view::npos) return false;
+  std::string name(option);
+  if (name.starts_with("--")) std::ranges::replace(name, '_', '-');  // Node takes both
+  return among(kWithValue, name);
+}
+
 NodeCommand parse_node_command(std::span<const std::string> argv) {
   NodeCommand command;
   command.because = "no script";
@@ -142,10 +180,10 @@ NodeCommand parse_node_command(std::span<const std::string> argv) {
       command.because.clear();
       return command;
     }
-    if (is_otherwise(name) && !among(kWithValue, name)) {
+    if (is_otherwise(name)) {
       return otherwise("node " + name);
     }
-    if (!has_value && among(kWithValue, name)) ++i;
+    if (takes_next_word(word)) ++i;
   }
   return command;
 }

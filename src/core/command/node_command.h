@@ -30,6 +30,10 @@ struct NodeCommand {
       inspect;  // where --inspect, --inspect-brk, --inspect-wait or --inspect-port stands
 };
 
+// Whether node takes the word behind this option ("--require", "-r") as its value: the one table of
+// such options, for Node 18 to 26.
+bool takes_next_word(std::string_view option);
+
 // argv[0] is node.
 NodeCommand parse_node_command(std::span<const std::string> argv);
 

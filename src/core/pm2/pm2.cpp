@@ -348,10 +348,8 @@ void keep_largest_grace(WrittenProgram& top) {
 // Of variables given twice (env, env_production) the last counts; TOML allows each key once.
 void merge_environment(WrittenProgram& program) {
   Environment merged;
-  for (auto& variable : program.environment) {
-    const auto same = std::ranges::find(merged, variable.first, &Environment::value_type::first);
-    same == merged.end() ? void(merged.push_back(std::move(variable)))
-                         : void(same->second = std::move(variable.second));
+  for (auto& [name, value] : program.environment) {
+    set_variable(merged, name, std::move(value));
   }
   program.environment = std::move(merged);
 }

@@ -1,24 +1,9 @@
 #include "core/pm2/pm2.h"
 
+#include "core/settings/settings_file.h"
+
 namespace ni {
 namespace {
-
-// Not named quoted: std::quoted of <iomanip> would be found for a std::string as well (g++ 14).
-std::string toml_string(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string result = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      result += std::string{'\\', c};
-    } else if (byte < 0x20 || byte == 0x7F) {
-      result += std::string("\\u00") + kHex[byte >> 4U] + kHex[byte & 0xFU];
-    } else {
-      result += c;
-    }
-  }
-  return result + "\"";
-}
 
 void print_program(std::string& text, const WrittenProgram& program) {
   if (!program.name.empty()) {

@@ -21,7 +21,8 @@ enum class Balance : std::uint8_t { kernel, shared, round_robin, client_ip };
 enum class Readiness : std::uint8_t { listen, message, online };
 // NODEINIT_STOP. automatic: quiet first, then the signal; drain: Node's `disconnect` first.
 enum class StopStyle : std::uint8_t { automatic, drain, signal };
-enum class RestartMode : std::uint8_t { always, on_failure, never };
+// `automatic`: a server always, a program that ends without ever listening never.
+enum class RestartMode : std::uint8_t { automatic, always, on_failure, never };
 // NODEINIT_RESIZE. `reload` does what `on` does, and follows a larger memory limit, too: V8 cannot
 // raise the limit of a running heap, so that costs a rolling reload.
 enum class FollowResize : std::uint8_t { off, on, reload };
@@ -106,8 +107,7 @@ struct ProgramConfig {
   StopStyle stop = StopStyle::automatic;
   std::optional<Signal> stop_signal;  // nullopt: the one that came, else SIGTERM
   std::optional<Duration> drain;      // requests in flight are waited for; nullopt: the defaults
-  RestartMode restart = RestartMode::always;
-  bool restart_was_set = false;  // a program that never listens is restarted only if so
+  RestartMode restart = RestartMode::automatic;
   Backoff restart_backoff;
   RestartIntensity restart_limit;
   std::vector<int> stop_codes;

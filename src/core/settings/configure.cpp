@@ -64,7 +64,6 @@ std::vector<Chosen> apply(const std::vector<Written>& written, Config& config,
   for (const Setting& setting : settings()) {
     if (const Written* best = strongest(written, setting); best != nullptr && is_allowed(*best)) {
       (void)setting.read(best->text, config, program);  // has just been found allowed
-      program.restart_was_set = program.restart_was_set || setting.key == "restart";
       chosen.push_back({&setting, best->origin});
     }
   }
@@ -101,8 +100,9 @@ void add_programs(const WrittenFile& file, const ProgramConfig& defaults, Config
     ProgramConfig program = defaults;
     program.name = written.name;
     program.command = written.command;
-    program.environment.insert(program.environment.end(), written.environment.begin(),
-                               written.environment.end());
+    for (const auto& [name, value] : written.environment) {
+      set_variable(program.environment, name, value);
+    }
     if (written.command.empty()) {
       result.problems.push_back({written.where, "a [[program]] needs a command"});
     }

@@ -28,7 +28,8 @@ constexpr std::array kReadiness = {Name<Readiness>{Readiness::listen, "listen"},
 constexpr std::array kStopStyles = {Name<StopStyle>{StopStyle::automatic, "auto"},
                                     Name<StopStyle>{StopStyle::drain, "drain"},
                                     Name<StopStyle>{StopStyle::signal, "signal"}};
-constexpr std::array kRestartModes = {Name<RestartMode>{RestartMode::always, "always"},
+constexpr std::array kRestartModes = {Name<RestartMode>{RestartMode::automatic, "auto"},
+                                      Name<RestartMode>{RestartMode::always, "always"},
                                       Name<RestartMode>{RestartMode::on_failure, "on-failure"},
                                       Name<RestartMode>{RestartMode::never, "never"}};
 constexpr std::array kFollowResizes = {Name<FollowResize>{FollowResize::off, "off"},
@@ -102,11 +103,39 @@ bool is_ipv4(std::string_view text) {
          });
 }
 
+// RFC 4291, 2.2: groups of one to four digits, of which the last two may be written as IPv4.
+std::optional<std::size_t> count_ipv6_groups(std::string_view text) {
+  if (text.empty()) {
+    return 0;
+  }
+  std::size_t count = 0;
+  const auto groups = split(text, ':');
+  for (const std::string_view group : groups) {
+    const bool is_last = &group == &groups.back();
+    const bool is_hex = !group.empty() && group.size() <= 4 &&
+                        group.find_first_not_of("0123456789abcdefABCDEF") == group.npos;
+    if (!is_hex && !(is_last && is_ipv4(group))) {
+      return std::nullopt;
+    }
+    count += is_hex ? 1 : 2;
+  }
+  return count;
+}
+
 bool is_bracketed_ipv6(std::string_view text) {
-  return text.size() >= 4 && text.front() == '[' && text.back() == ']' &&
-         text.substr(1, text.size() - 2).find_first_not_of("0123456789abcdefABCDEF:.") ==
-             std::string_view::npos &&
-         text.find(':') != std::string_view::npos;
+  if (text.size() < 4 || text.front() != '[' || text.back() != ']') {
+    return false;
+  }
+  const std::string_view address = text.substr(1, text.size() - 2);
+  const auto gap = address.find("::");
+  if (gap == std::string_view::npos) {
+    return count_ipv6_groups(address) == 8U;
+  }
+  // One run of zero groups at most, which stands for one or more.
+  const auto head = count_ipv6_groups(address.substr(0, gap));
+  const auto tail = count_ipv6_groups(address.substr(gap + 2));
+  return address.find("::", gap + 1) == std::string_view::npos && head && tail &&
+         *head + *tail <= 7;
 }
 
 bool is_user_part(std::string_view text) {

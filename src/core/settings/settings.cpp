@@ -145,6 +145,14 @@ bool read_hang_signal(std::string_view text, Config&, ProgramConfig& program) {
   return read_value(text, program.hang_signal) &&
          (program.hang_signal == signals::kill || program.hang_signal == signals::abort);
 }
+// What a worker needs to be one, and what holds more than a number.
+bool is_taken_variable(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kTaken = {
+      "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
+      "NODE_UNIQUE_ID",  "NODEINIT_SLOTS",
+      "NODE_OPTIONS",    "PATH"};
+  return std::ranges::find(kTaken, name) != kTaken.end();
+}
 bool path_or_auto(std::string_view text, std::string& value) {
   return read_path(text, value) || text == "auto";
 }
@@ -160,7 +168,8 @@ bool read_names(std::string_view text, Config& container, ProgramConfig& program
   for (const std::string_view piece : split(text, ',')) {
     const std::string_view name = trim(piece);
     // The program's arguments and environment cannot hold a NUL, the file can.
-    if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos) {
+    if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos ||
+        is_taken_variable(name)) {
       return false;
     }
     names.emplace_back(name);
@@ -238,8 +247,11 @@ constexpr Setting kSettings[] = {
      "reload, "
      "and another of TERM and INT where the program handles only that",
      read_or_auto<&P::stop_signal, may_stop>, show_or_auto<&P::stop_signal>},
-    {"restart", word, program, "always", "always|on-failure|never", "always, on-failure or never",
-     "which deaths are followed by a new worker", read<&P::restart>, show<&P::restart>},
+    {"restart", word, program, "auto", "auto|always|on-failure|never",
+     "auto, always, on-failure or never",
+     "which deaths are followed by a new worker; auto: those of a server always, a program that "
+     "ends without ever listening has run once",
+     read<&P::restart>, show<&P::restart>},
     {"restart_backoff", word, program, "100ms..30s", "FIRST..LARGEST",
      "a first and a largest delay such as 100ms..30s",
      "delay before a restart: doubling, with jitter", read<&P::restart_backoff>,
@@ -342,7 +354,8 @@ constexpr Setting kSettings[] = {
     {"env_file", word, program, "none", "PATH", "none or a path",
      "NAME=VALUE lines for the workers' environment, read at the start and at each reload",
      read_optional<&P::environment_file, any_text>, show_or_none<&P::environment_file>},
-    {"slot_variables", list, program, "none", "NAME,…", "none or names such as pm_id,INSTANCE_ID",
+    {"slot_variables", list, program, "none", "NAME,…",
+     "none or names such as pm_id,INSTANCE_ID, none of them one that Node itself needs",
      "more variables in which a worker finds the number of its slot, besides NODE_APP_INSTANCE and "
      "NODEINIT_SLOT",
      read_names<&P::slot_variables>, show_names<&P::slot_variables>},

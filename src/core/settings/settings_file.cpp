@@ -326,4 +326,20 @@ Environment read_environment_file(std::string_view text, const std::string& path
   return environment;
 }
 
+std::string toml_string(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string result = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      result += std::string{'\\', c};
+    } else if (byte < 0x20 || byte == 0x7F) {
+      result += std::string("\\u00") + kHex[byte >> 4U] + kHex[byte & 0xFU];
+    } else {
+      result += c;
+    }
+  }
+  return result + "\"";
+}
+
 }  // namespace ni

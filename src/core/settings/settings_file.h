@@ -29,4 +29,8 @@ WrittenFile read_settings_file(std::string_view text, const std::string& path);
 Environment read_environment_file(std::string_view text, const std::string& path,
                                   std::vector<Problem>& problems);
 
+// `text` as a basic string of TOML. TOML is UTF-8: other bytes come through as they are, and a
+// reader of TOML refuses them. (Not named quoted: std::quoted would be found as well.)
+std::string toml_string(std::string_view text);
+
 }  // namespace ni

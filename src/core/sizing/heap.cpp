@@ -17,43 +17,6 @@ constexpr std::array<std::string_view, 8> kHeapOptions = {
     "max-heap-size",          "initial-heap-size",
     "initial-old-space-size", "huge-max-old-generation-size"};
 
-// Node's options that take the next word as their value (node --help, Node 18 to 26), so that it is
-// not taken for the script.
-constexpr std::array<std::string_view, 34> kValueOptions = {"-r",
-                                                            "--require",
-                                                            "--import",
-                                                            "--loader",
-                                                            "--experimental-loader",
-                                                            "-C",
-                                                            "--conditions",
-                                                            "-e",
-                                                            "--eval",
-                                                            "-p",
-                                                            "--print",
-                                                            "-pe",
-                                                            "--title",
-                                                            "--icu-data-dir",
-                                                            "--inspect-port",
-                                                            "--debug-port",
-                                                            "--input-type",
-                                                            "--diagnostic-dir",
-                                                            "--redirect-warnings",
-                                                            "--disable-warning",
-                                                            "--dns-result-order",
-                                                            "--unhandled-rejections",
-                                                            "--tls-cipher-list",
-                                                            "--openssl-config",
-                                                            "--env-file",
-                                                            "--env-file-if-exists",
-                                                            "--max-http-header-size",
-                                                            "--report-dir",
-                                                            "--report-directory",
-                                                            "--report-filename",
-                                                            "--report-signal",
-                                                            "--trace-event-categories",
-                                                            "--trace-event-file-pattern",
-                                                            "--watch-path"};
-
 // "--max_old_space_size=300" is "max-old-space-size"; V8 takes one dash or two, and _ for -.
 std::string option_name(std::string_view word) {
   if (!word.starts_with('-')) {
@@ -106,7 +69,7 @@ std::optional<std::string> heap_option_in_argv(std::span<const std::string> argv
     if (word == "--" || !word.starts_with('-') || word == "-") {
       return std::nullopt;  // the script, or standard input: the rest is its own
     }
-    if (std::ranges::find(kValueOptions, word) != kValueOptions.end()) {
+    if (takes_next_word(word)) {
       ++i;
     }
   }

@@ -36,6 +36,7 @@ bool wants_restart(const ProgramConfig& config, DeathCause cause, ExitStatus sta
     return false;
   }
   switch (config.restart) {
+    case RestartMode::automatic:
     case RestartMode::always:
       return true;
     case RestartMode::on_failure:

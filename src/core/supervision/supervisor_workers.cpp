@@ -263,7 +263,8 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
     return;
   }
   const int code = death.status.as_exit_code();
-  const bool is_job = program.stage == Program::Stage::probing && !program.config.restart_was_set;
+  const bool is_job =
+      program.stage == Program::Stage::probing && program.config.restart == RestartMode::automatic;
   if (is_job && death.cause != DeathCause::never_ready && !worker.lacked) {
     report(code == 0 ? LogLevel::info : LogLevel::error, "program_ended",
            story + ", without ever listening: it ran once", &worker, turn);

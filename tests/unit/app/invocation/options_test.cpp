@@ -1,9 +1,14 @@
 #include "app/invocation/options.h"
 
+#include <algorithm>
+
 #include <cerrno>
 #include <map>
 
+#include "base/random.h"
+#include "base/text.h"
 #include "core/settings/command_line.h"
+#include "core/settings/settings_file.h"
 #include "support/catch.h"
 
 using namespace ni;
@@ -224,4 +229,133 @@ TEST_CASE("what the command line says of an application is stronger than the eco
   files.files["eco.yml"] = "apps:\n  - script: a.js\n    instances: 3\n";
   const Words yaml = {"pm2-runtime", "eco.yml"};
   CHECK(read_invocation(yaml, {}, files).config.programs.at(0).workers.amount == 3);
+}
+
+namespace {
+
+using Texts = std::vector<std::string>;
+
+// What may be written for a setting; the first is its default. Any two go together.
+Texts values_of(const Setting& setting) {
+  static const std::map<std::string_view, Texts> kValues = {
+      {"workers", {"auto", "max", "3", "-1", "150%"}},
+      {"max_workers", {"none", "7"}},
+      {"ready_timeout", {"90s", "1500ms", "365d"}},
+      {"ready_workers", {"1", "50%"}},
+      {"grace", {"9s", "10.5s", "2m"}},
+      {"stop_delay", {"0s", "250ms", "2s"}},
+      {"stop_signal", {"auto", "INT", "RTMIN+3", "15"}},
+      {"restart_backoff", {"100ms..30s", "0s..0s", "1s", "7us..1h"}},
+      {"restart_limit", {"10/60s", "3/90s"}},
+      {"stop_codes", {"none", "0,78"}},
+      {"max_memory", {"none", "300M", "90%", "1048577", "2GiB"}},
+      {"max_age", {"none", "24h", "400d", "90m", "61s"}},
+      {"hang_timeout", {"0s", "1.001s"}},
+      {"hang_signal", {"SIGKILL", "abrt"}},
+      {"spares", {"0", "2"}},
+      {"surge", {"1", "0"}},
+      {"http", {"off", ":9464", "[::1]:80"}},
+      {"control", {"auto", "off", "@it", "/run/it"}},
+      {"signals", {"none", "TERM=INT,HUP=forward,USR2=quick-stop"}},
+      {"user", {"none", "1000:1000", "node"}},
+      {"termination_log", {"auto", "off", "/tmp/\"why\""}},
+      {"pre_start", {"none", "node 'migrate it.js'", "a 'b\\c' '\"' ''"}},
+      {"post_stop", {"none", "'none'", "/bin/after"}},
+      {"env_file", {"none", "/run/env"}},
+      {"slot_variables", {"none", "pm_id,ID"}},
+      {"directory", {"none", "/a b\\c", "/ä"}},
+      {"share", {"none", "30%"}},
+      {"memory", {"none", "70%", "400M"}},
+  };
+  if (const auto found = kValues.find(setting.key); found != kValues.end()) {
+    return found->second;
+  }
+  Texts words;  // "auto|off": each of them
+  for (const auto word : split(setting.value, '|')) {
+    words.emplace_back(word == "LEVEL" ? "debug" : word == "TIME" ? "90s" : word);
+  }
+  return words;
+}
+
+std::string random_settings(Random& random, bool top) {
+  std::string text;
+  for (const Setting& setting : settings()) {
+    const bool fits = top ? setting.scope != Setting::Scope::program_only
+                          : setting.scope != Setting::Scope::container;
+    const Texts values = values_of(setting);
+    if (fits && (setting.key == "grace" || random.chance(2))) {
+      text += std::string(setting.key) + " = " + toml_string(values[random.below(values.size())]) +
+              "\n";
+    }
+  }
+  return text;
+}
+
+std::string random_command(Random& random) {
+  const Texts kWords = {"node", "a \"b\".js", "--x=\\", "", "line\nbreak", "\x01\x7f", "grün"};
+  std::string text = "command = [\"node\"";
+  for (std::uint64_t i = random.below(4); i > 0; --i) {
+    text += ", " + toml_string(kWords[random.below(kWords.size())]);
+  }
+  return text + "]\n";
+}
+
+std::string random_file(Random& random) {
+  const std::uint64_t programs = random.below(4);
+  std::string text = programs == 0 ? "name = \"it\"\n" + random_command(random) : "";
+  text += random_settings(random, true);
+  for (std::uint64_t i = 0; i < programs; ++i) {
+    text += "[[program]]\nname = \"p" + std::to_string(i) + "\"\n" + random_command(random) +
+            random_settings(random, false);
+  }
+  return text;
+}
+
+// Everything that a configuration says, as text.
+std::string told(const Config& config) {
+  std::string text;
+  const auto tell = [&](const ProgramConfig& program) {
+    text += program.name + ":";
+    for (const std::string& word : program.command) {
+      text += " [" + word + "]";
+    }
+    for (const Setting& setting : settings()) {
+      text += "\n" + std::string(setting.key) + "=" + setting.show(config, program);
+    }
+    text += "\n";
+  };
+  tell(config.top_level);
+  std::ranges::for_each(config.programs, tell);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("what is shown of a random configuration reads back as the same configuration") {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    INFO("seed " << seed);
+    Random random(seed);
+    FakeFiles files;
+    files.files["/run/env"] = "";
+    files.files["/1.toml"] = random_file(random);
+    // Somewhere else: what the platform decides must have been written down as well.
+    const Environment kubernetes = {{"KUBERNETES_SERVICE_HOST", "10.0.0.1"}};
+    const Invocation first = invoke({"--config", "/1.toml"}, kubernetes, files);
+    INFO(files.files["/1.toml"] << first.complaints);
+    REQUIRE(first.does == Does::run);
+    files.files["/2.toml"] =
+        invoke({"--config", "/1.toml", "--print-config"}, kubernetes, files).output;
+    const Invocation second = invoke({"--config", "/2.toml"}, {}, files);
+    INFO(files.files["/2.toml"] << second.complaints);
+    REQUIRE(second.does == Does::run);
+    REQUIRE(told(second.config) == told(first.config));
+  }
+}
+
+TEST_CASE("a one-shot job stays one when its printed configuration is its file") {
+  FakeFiles files;
+  files.files["/job.toml"] = invoke({"--print-config", "--", "node", "job.js"}).output;
+  const Invocation again = invoke({"--config", "/job.toml"}, {}, files);
+  REQUIRE(again.does == Does::run);
+  CHECK(again.config.programs.at(0).restart == RestartMode::automatic);
 }

@@ -166,3 +166,14 @@ TEST_CASE("Deno gets its connections one by one") {
   CHECK(balance_for("/usr/bin/deno", Balance::kernel) == Balance::round_robin);
   CHECK(balance_for("node", Balance::kernel) == Balance::kernel);
 }
+
+TEST_CASE("each option of node that takes the next word is in the one table") {
+  for (const std::string_view option :
+       {"--v8-pool-size", "--require", "-r", "--test_reporter", "--watch-path", "--eval", "-pe"}) {
+    INFO(option);
+    CHECK(takes_next_word(option));
+  }
+  CHECK_FALSE(takes_next_word("--v8-pool-size=2"));
+  CHECK_FALSE(takes_next_word("--max-old-space-size"));
+  CHECK_FALSE(takes_next_word("--inspect"));
+}

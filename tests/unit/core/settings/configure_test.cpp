@@ -88,10 +88,17 @@ TEST_CASE(
       2);
 }
 
-TEST_CASE("restart_was_set tells a choice from the default") {
-  CHECK_FALSE(configure({}, {}, {}, {"node", "a.js"}).config.programs.at(0).restart_was_set);
-  CHECK(
-      from_toml("restart = 'always'", {}, {"node", "a.js"}).config.programs.at(0).restart_was_set);
+TEST_CASE("a program's own variables win over those of the top level, each name there once") {
+  const Configured configured = from_toml(
+      "[env]\nNODE_OPTIONS = '--no-warnings'\nPATH = '/a'\nA = 1\n[[program]]\nname = 'web'\n"
+      "command = 'node a.js'\n[program.env]\nNODE_OPTIONS = '--max-old-space-size=300'\nPATH = "
+      "'/b'\n");
+  CHECK(problems_of(configured).empty());
+  const Environment& environment = configured.config.programs.at(0).environment;
+  CHECK(environment.size() == 3);
+  CHECK(find_variable(environment, "NODE_OPTIONS") == "--max-old-space-size=300");
+  CHECK(find_variable(environment, "PATH") == "/b");
+  CHECK(find_variable(environment, "A") == "1");
 }
 
 TEST_CASE(
