@@ -68,6 +68,10 @@ Temper temper_from(Random& random) {
                 .leaves_by_itself = maybe(3),
                 .long_connection = maybe(1),
                 .ignores_term = maybe(2),
+                .deaf_module = maybe(2),
+                .handles_signal = maybe(1),
+                .busy_loop = maybe(2),
+                .leaves_unasked = maybe(3),
                 .slow_exit = maybe(2),
                 .hook_fails = maybe(2),
                 .hook_hangs = maybe(2),
@@ -88,6 +92,8 @@ std::vector<std::string> live(std::uint64_t seed, std::uint64_t& steps) {
     plan.config.spares = static_cast<unsigned>(random.below(3));
     if (random.chance(3)) plan.config.max_age = 40s;
     if (random.chance(3)) plan.config.stop_codes = {3};
+    plan.module_inside = random.chance(2);
+    if (random.chance(4)) plan.config.drain = Duration(random.below(20'000'000'000));
     plan.config.essential = !random.chance(3);
     programs.push_back(plan);
   }

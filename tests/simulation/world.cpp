@@ -73,6 +73,19 @@ void World::happen(const Later& later) {
     }
     return;
   }
+  if (std::holds_alternative<event::Signalled>(later.event) ||
+      std::holds_alternative<event::Quiet>(later.event)) {
+    Process& process = processes_.at(*later.process);
+    if (process.signalled) {
+      return;  // it has said so before, or nodeinit was first
+    }
+    if (std::holds_alternative<event::Signalled>(later.event)) {
+      process.signalled = true;
+      if (!process.ignores_term) {
+        die(*later.process, ExitStatus::exited(0), process.exit_delay);
+      }
+    }
+  }
   if (const auto* closed = std::get_if<event::ChannelClosed>(&later.event)) {
     for (auto& [pid, process] : processes_) {
       if (process.worker == closed->worker) {
@@ -111,6 +124,7 @@ void World::perform(const Action& action) {
                  [&](const action::Spawn& spawned) { spawn(spawned); },
                  [&](const action::RunHook& wanted) { run_hook(wanted); },
                  [&](const action::SendSignal& sent) { signal(sent); },
+                 [&](const action::Retire& asked) { retire(asked); },
                  [&](const action::Disconnect& act) {
                    for (auto& [pid, process] : processes_) {
                      if (process.worker == act.worker && process.channel_open &&
@@ -176,6 +190,11 @@ void World::spawn(const action::Spawn& spawn) {
   process.ignores_term = happens(temper_.ignores_term);
   process.long_connection = happens(temper_.long_connection);
   process.exit_delay = happens(temper_.slow_exit) ? 1500ms : 1ms;
+  process.deaf = happens(temper_.deaf_module);
+  process.handles = happens(temper_.handles_signal);
+  process.leaves = happens(temper_.leaves_unasked);
+  process.hears_after = happens(temper_.busy_loop) ? Duration(random_.below(5'000'000'000)) : 1ms;
+  process.quiet_after = process.long_connection ? 1h : Duration(random_.below(4'000'000'000));
   processes_.emplace(pid, process);
   later(0s, event::Spawned{spawn.worker, pid});
   const Duration start =
@@ -233,11 +252,76 @@ void World::signal(const action::SendSignal& sent) {
   if (found == processes_.end()) {
     return;
   }
+  const bool hangs = sent.signal != signals::term;  // or is passed on for somebody
+  const auto worker = supervisor_.workers().find(sent.worker);
+  const bool ends =
+      worker != supervisor_.workers().end() && worker->second.state >= WorkerState::terminating;
+  law(hangs || !ends || !found->second.signalled, "a program gets its stop signal once");
+  found->second.signalled |= ends && !hangs;
   if (sent.signal == signals::kill || sent.signal == signals::abort) {
     die(sent.pid, ExitStatus::killed_by(sent.signal), 1ms);
   } else if (sent.signal == signals::term && !found->second.ignores_term) {
     die(sent.pid, random_.chance(2) ? ExitStatus::killed_by(signals::term) : ExitStatus::exited(0),
         found->second.exit_delay);
+  }
+}
+
+// The module inside, as src/inside/inside.cjs is: it hears when the loop lets it, and gives the
+// program its signal once nothing is in flight, or at once when that is late.
+void World::retire(const action::Retire& asked) {
+  const auto found = std::ranges::find_if(
+      processes_, [&](const auto& entry) { return entry.second.worker == asked.worker; });
+  const auto worker = supervisor_.workers().find(asked.worker);
+  law(found != processes_.end() && worker != supervisor_.workers().end(),
+      "only living workers are asked to retire");
+  if (found == processes_.end() || worker == supervisor_.workers().end()) {
+    return;
+  }
+  law(supervisor_.programs()[worker->second.program.value].module_inside,
+      "only a worker with the module inside is asked to retire");
+  auto& [pid, process] = *found;
+  if (process.deaf) {
+    later(250ms, event::CannotRetire{asked.worker}, pid);
+    return;
+  }
+  if (!process.heard_at) {
+    process.heard_at = now_ + process.hears_after;
+  }
+  const Duration after = std::max(*process.heard_at - now_, Duration(1ms));
+  const std::optional<Signal> handles =
+      process.handles ? std::optional(asked.signal) : std::nullopt;
+  later(after, event::Retires{.worker = asked.worker, .handles = handles, .open = 1}, pid);
+  if (process.leaves) {
+    later(after, event::LeavesByItself{asked.worker}, pid);
+    die(pid, ExitStatus::exited(0), after + process.quiet_after);
+    return;
+  }
+  const Duration quiet = asked.late && process.handles ? after : after + process.quiet_after;
+  if (process.handles) {
+    later(quiet, event::Signalled{asked.worker, asked.late ? 1U : 0U}, pid);
+  } else {
+    later(quiet, event::Quiet{asked.worker}, pid);
+  }
+}
+
+// A program that handles its signal has had it soon after a stop began, whatever is open, unless it
+// was too busy to hear: no platform tells how long it waits.
+void World::check_signals() {
+  if (supervisor_.phase() != Phase::stopping || !stop_began_) {
+    return;
+  }
+  const Duration bound = std::min(settings_.grace / 4, Supervisor::kLongestQuiet);
+  const Instant latest = *stop_began_ + settings_.stop_delay + bound;
+  for (const auto& [pid, process] : processes_) {
+    const auto found = supervisor_.workers().find(process.worker);
+    if (found == supervisor_.workers().end() || process.leaves) {
+      continue;
+    }
+    const Program& program = supervisor_.programs()[found->second.program.value];
+    const bool by_module = program.module_inside && !process.deaf && process.handles &&
+                           program.config.stop == StopStyle::automatic && process.heard_at;
+    law(!by_module || process.signalled || now_ <= std::max(latest, *process.heard_at) + 1ms,
+        "a program that handles its signal gets it in the first quarter of the grace");
   }
 }
 
@@ -333,6 +417,7 @@ void World::check_laws() {
       }
     }
   }
+  check_signals();
   least_ready_ = std::min(least_ready_.value_or(ready), ready);
   const auto deadline = supervisor_.next_deadline();
   law(finished_ || !deadline || *deadline > now_, "no deadline is left in the past");

@@ -25,7 +25,11 @@ struct Temper {
   unsigned leaves_by_itself = 0;  // the same, by cluster.worker.disconnect()
   unsigned long_connection = 0;   // its drain does not end
   unsigned ignores_term = 0;
-  unsigned slow_exit = 0;  // takes a second or two after SIGTERM
+  unsigned deaf_module = 0;     // the module inside does not answer
+  unsigned handles_signal = 0;  // the program has a handler: it is given its signal by the module
+  unsigned busy_loop = 0;       // hears what it is asked seconds later
+  unsigned leaves_unasked = 0;  // has closed its servers when it is asked to retire
+  unsigned slow_exit = 0;       // takes a second or two after SIGTERM
   unsigned hook_fails = 0;
   unsigned hook_hangs = 0;
   Duration start_time = 100ms;
@@ -70,6 +74,13 @@ class World {
     bool ignores_term = false;
     bool long_connection = false;
     Duration exit_delay = 1ms;
+    bool deaf = false;
+    bool handles = false;
+    bool leaves = false;
+    Duration hears_after = 1ms;       // what the module is asked
+    Duration quiet_after = 20ms;      // from then on; longer than any grace: a long connection
+    std::optional<Instant> heard_at;  // that it is to retire
+    bool signalled = false;           // has had its stop signal, from whomever
     bool listening = false;
     bool channel_open = true;
     bool dying = false;
@@ -88,6 +99,8 @@ class World {
   void spawn(const action::Spawn& spawn);
   void run_hook(const action::RunHook& wanted);
   void signal(const action::SendSignal& signal);
+  void retire(const action::Retire& asked);
+  void check_signals();
   void later(Duration delay, Event event, std::optional<Pid> process = {});
   void step(const Event& event);
   void happen(const Later& later);

@@ -152,13 +152,9 @@ Instant Supervisor::drained_by(const Worker& worker, Turn turn) const {
 
 // What is no request has had its time.
 void Supervisor::retiring_deadline(Worker& worker, Turn turn) {
-  if (worker.leaves) {  // it has had a signal from somebody else: not a second one until the end
-    input(worker, WorkerInput::terminate, turn);
-  } else if (worker.hears && worker.handles) {
-    input(worker, WorkerInput::terminate, turn);
-  } else {
-    input(worker, WorkerInput::deadline, turn);
-  }
+  // One that has closed its servers has had a signal from somebody else: not a second one until the
+  // end. The others are told; the module gives the signal, so that it is given once.
+  input(worker, worker.leaves ? WorkerInput::terminate : WorkerInput::deadline, turn);
 }
 
 void Supervisor::say_what_is_cut(const Worker& worker, Turn turn) {
