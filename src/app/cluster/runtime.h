@@ -103,6 +103,7 @@ class Runtime final : public Host {
   // runtime_words.cpp
   std::string take_last_words(const sys::Ended& ended);
   void name_left_over();
+  void forget(Incarnation worker);  // it was reaped
   void spawn(const action::Spawn& spawn);
   void run_hook(const action::RunHook& wanted);
   void report(const action::Report& report);

@@ -40,9 +40,7 @@ void Runtime::perform(const Action& action) {
                               : sys::send_signal(wanted.pid, wanted.signal, wanted.value));
                  },
                  [this](const action::Forget& wanted) {
-                   data_plane_.forget(wanted.worker);
-                   metrics_rounds_.gone(wanted.worker);
-                   hangs_.forget(wanted.worker);
+                   forget(wanted.worker);
                    // What it left behind in its group. ESRCH: nothing, as usual.
                    (void)sys::send_signal_to_group(wanted.pid, signals::term);
                  },
@@ -87,6 +85,16 @@ void Runtime::perform(const Action& action) {
                  },
              },
              action);
+}
+
+// Everybody who remembers a worker by its incarnation has a line here, but the listen probe: it lets
+// go of whoever has become a server, too, and so looks for itself.
+void Runtime::forget(Incarnation worker) {
+  data_plane_.forget(worker);
+  metrics_rounds_.gone(worker);
+  hangs_.forget(worker);
+  memory_guard_.forget(worker);
+  proportional_.erase(worker);
 }
 
 // Workers are gone; what they left behind did not end on SIGTERM.

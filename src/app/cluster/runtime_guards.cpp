@@ -110,7 +110,6 @@ void Runtime::guard_memory() {
   }
   next_memory_look_ = now + MemoryGuard::kEvery;
   const auto& workers = supervisor_.workers();
-  memory_guard_.keep_only([&](Incarnation worker) { return workers.contains(worker); });
   for (const auto& [incarnation, worker] : workers) {
     const auto allowed = deployment_.of(worker.program).memory_allowed;
     const auto sample = allowed && worker.pid && worker.is_ready()

@@ -161,7 +161,6 @@ std::map<Incarnation, WorkerUsage> Runtime::worker_usage() {
     }
     ++next;
   }
-  std::erase_if(proportional_, [&](const auto& entry) { return !usage.contains(entry.first); });
   for (const auto& [incarnation, memory] : proportional_) {
     usage[incarnation].proportional = memory;
   }

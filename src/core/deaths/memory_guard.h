@@ -21,10 +21,6 @@ class MemoryGuard {
   bool look(Incarnation worker, Bytes used, Bytes allowed);
   // Workers that are gone, or were not ready at a look.
   void forget(Incarnation worker) { above_.erase(worker); }
-  template <class IsThere>
-  void keep_only(IsThere is_there) {
-    std::erase_if(above_, [&](const auto& entry) { return !is_there(entry.first); });
-  }
 
  private:
   std::map<Incarnation, unsigned> above_;  // at so many looks in a row; live workers only

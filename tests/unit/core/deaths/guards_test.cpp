@@ -35,7 +35,7 @@ TEST_CASE("workers are counted apart, and those that are gone are forgotten") {
   CHECK_FALSE(guard.look(kWorker, much, kAllowed));
   CHECK_FALSE(guard.look(Incarnation{8}, much, kAllowed));
   CHECK_FALSE(guard.look(kWorker, much, kAllowed));
-  guard.keep_only([](Incarnation worker) { return worker != kWorker; });
+  guard.forget(kWorker);
   CHECK_FALSE(guard.look(kWorker, much, kAllowed));
   CHECK_FALSE(guard.look(Incarnation{8}, much, kAllowed));
   CHECK(guard.look(Incarnation{8}, much, kAllowed));
