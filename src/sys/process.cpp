@@ -1,8 +1,7 @@
 #include "sys/process.h"
 
 #include <fcntl.h>
-#include <sched.h>
-#include <sys/mman.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,20 +12,13 @@
 #include <charconv>
 #include <csignal>
 #include <cstring>
-#include <new>
 #include <string_view>
 
 #include "base/signal.h"
 #include "base/text.h"
+#include "sys/clock.h"
 #include "sys/exec_path.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define NI_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define NI_SANITIZED 1
-#endif
-#endif
+#include "sys/signals.h"
 
 namespace ni::sys {
 namespace {
@@ -40,16 +32,9 @@ struct KernelSignalAction {
   KernelSignalSet mask;
 };
 
-// Where the new process says why it did not get to the program.
-struct Report {
-  bool failed = false;
-  SpawnStage stage = SpawnStage::clone;
-  int code = 0;
-};
-
 constexpr std::string_view kListenPid = "LISTEN_PID=";
 
-// Everything the new process needs, made before the clone.
+// Everything the new process needs, made before it is there.
 struct Preparation {
   const SpawnRequest& request;
   ExecPath& path;
@@ -58,11 +43,14 @@ struct Preparation {
   pid_t parent;
   std::span<int> sources;  // of request.descriptors; the new process changes them
   int above_targets;       // a number above every target of request.descriptors
-  Report* report;
+  int report;              // the end of the pipe that says why it did not get to the program
 };
 
 [[noreturn]] void give_up(const Preparation& prepared, SpawnStage stage, int code) noexcept {
-  *prepared.report = Report{.failed = true, .stage = stage, .code = code};
+  const bool not_found = stage == SpawnStage::exec && code == ENOENT;
+  const SpawnReport report{
+      .stage = stage, .code = code, .program_exists = not_found && prepared.path.exists(-1)};
+  (void)!::write(prepared.report, &report, sizeof report);  // less than PIPE_BUF: whole or not
   ::_exit(127);
 }
 
@@ -73,20 +61,24 @@ void reset_signal_dispositions() noexcept {
   }
 }
 
-// Two steps, so that no mapping overwrites the source of a later one.
-void map_descriptors(const Preparation& prepared) noexcept {
+bool is_a_target(std::span<const DescriptorMapping> mappings, int fd) noexcept {
+  return std::any_of(mappings.begin(), mappings.end(),
+                     [fd](const DescriptorMapping& mapping) { return mapping.to == fd; });
+}
+
+// Two steps, so that no mapping overwrites the source of a later one, or the report.
+void map_descriptors(Preparation& prepared) noexcept {
   const auto mappings = prepared.request.descriptors;
-  for (int& source : prepared.sources) {
-    const bool is_a_target =
-        std::any_of(mappings.begin(), mappings.end(),
-                    [source](const DescriptorMapping& mapping) { return mapping.to == source; });
-    if (is_a_target) {
-      source = ::fcntl(source, F_DUPFD_CLOEXEC, prepared.above_targets);
-      if (source < 0) {
-        give_up(prepared, SpawnStage::descriptors, errno);
-      }
+  const auto move_away = [&](int& fd) {
+    const int moved =
+        is_a_target(mappings, fd) ? ::fcntl(fd, F_DUPFD_CLOEXEC, prepared.above_targets) : fd;
+    if (moved < 0) {
+      give_up(prepared, SpawnStage::descriptors, errno);
     }
-  }
+    fd = moved;
+  };
+  move_away(prepared.report);
+  std::ranges::for_each(prepared.sources, move_away);
   for (std::size_t i = 0; i < mappings.size(); ++i) {
     if (::dup2(prepared.sources[i], mappings[i].to) < 0) {
       give_up(prepared, SpawnStage::descriptors, errno);
@@ -105,8 +97,7 @@ void set_oom_score_adj(int score) noexcept {
   }
 }
 
-// System calls by number: glibc's setuid(3) and its like talk to all threads of a process, and in
-// the new one, which may share our memory, those would be ours.
+// System calls by number: glibc's setuid(3) and its like take locks, and talk to threads.
 void become(const Preparation& prepared, const UserIds& user) noexcept {
   if (::syscall(SYS_setgroups, user.groups.size(), user.groups.data()) != 0 ||
       ::syscall(SYS_setresgid, user.gid, user.gid, user.gid) != 0 ||
@@ -134,8 +125,7 @@ void write_listen_pid(char* digits) noexcept {
 }
 
 // What the new process does until it is another program. Only async-signal-safe calls from here on.
-int run_in_new_process(void* argument) {
-  const Preparation& prepared = *static_cast<const Preparation*>(argument);
+[[noreturn]] void run_in_new_process(Preparation& prepared) noexcept {
   const SpawnRequest& request = prepared.request;
   reset_signal_dispositions();
   if (request.own_group) {
@@ -187,40 +177,20 @@ class BlockedSignals {
   KernelSignalSet before_ = 0;
 };
 
-// CLONE_VFORK: we sleep until the program runs or the report is written. CLONE_VM: no page table is
-// copied, which is most of the cost of fork(2). Answers the pid or -errno.
-pid_t clone_and_exec(Preparation& prepared, bool shares_memory) noexcept {
-  alignas(16) std::array<std::byte, 16 * kKiB> stack;
-  const int flags = SIGCHLD | CLONE_VFORK | (shares_memory ? CLONE_VM : 0);
+// A process of its own memory, and we go on at once: with CLONE_VFORK we would stand still for as
+// long as the new process does, which a SIGSTOP of any process of its user, or a file system that
+// hangs, may make for ever. The tables of our few pages are copied in about a tenth of a
+// millisecond. Not fork(3): nothing registered by pthread_atfork(3) concerns the new process.
+// Answers the pid or -errno.
+pid_t clone_and_exec(Preparation& prepared) noexcept {
   const BlockedSignals blocked;
-  const pid_t pid = ::clone(run_in_new_process, stack.data() + stack.size(), flags, &prepared);
+  const auto pid =
+      static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+  if (pid == 0) {
+    run_in_new_process(prepared);
+  }
   return pid < 0 ? -errno : pid;
 }
-
-// A report that a process with its own memory can write to, too.
-class SharedReport {
- public:
-  SharedReport() noexcept
-      : page_(::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                     -1, 0)) {
-    if (page_ != MAP_FAILED) {
-      new (page_) Report;
-    }
-  }
-  SharedReport(const SharedReport&) = delete;
-  SharedReport& operator=(const SharedReport&) = delete;
-  ~SharedReport() {
-    if (page_ != MAP_FAILED) {
-      ::munmap(page_, sizeof(Report));
-    }
-  }
-  Report* get() const noexcept {
-    return page_ == MAP_FAILED ? nullptr : static_cast<Report*>(page_);
-  }
-
- private:
-  void* page_;
-};
 
 // The environment with LISTEN_PID pointing to `buffer`, in its old place; empty when it does not
 // name us.
@@ -259,42 +229,53 @@ std::string describe(int code) {
   }
 }
 
-std::string why(const SpawnRequest& request, const Report& report, bool program_exists) {
-  const std::string name = printable(request.argv[0] == nullptr ? "" : request.argv[0]);
+std::string why(const SpawnNames& names, const SpawnReport& report) {
   const std::string reason = describe(report.code);
   switch (report.stage) {
     case SpawnStage::clone:
-      return "cannot start " + name + ": " + reason;
+      return "cannot start " + names.program + ": " + reason;
     case SpawnStage::descriptors:
-      return "cannot pass descriptors to " + name + ": " + reason;
+      return "cannot pass descriptors to " + names.program + ": " + reason;
     case SpawnStage::user:
-      return "cannot execute " + name + " as user " + std::to_string(request.user->uid) + ":" +
-             std::to_string(request.user->gid) + ": " + reason;
+      return "cannot execute " + names.program + " as user " + names.user + ": " + reason;
     case SpawnStage::directory:
-      return "cannot execute " + name + " in " +
-             printable(request.directory == nullptr ? "." : request.directory) + ": " + reason;
+      return "cannot execute " + names.program + " in " + names.directory + ": " + reason;
     case SpawnStage::parent_gone:
-      return "cannot execute " + name + ": its parent is gone";
+      return "cannot execute " + names.program + ": its parent is gone";
     case SpawnStage::exec:
-      return "cannot execute " + name + ": " +
-             (program_exists ? "it is there, but its interpreter or loader is not" : reason);
+      return "cannot execute " + names.program + ": " +
+             (report.program_exists ? "it is there, but its interpreter or loader is not" : reason);
   }
-  return name;
+  return names.program;
 }
 
-SpawnFailure failure(const SpawnRequest& request, const Report& report, const ExecPath& path) {
+SpawnFailure failure(const SpawnNames& names, const SpawnReport& report) {
   const bool not_found = report.stage == SpawnStage::exec && report.code == ENOENT;
-  const bool program_exists = not_found && path.exists(request.directory_fd);
   return SpawnFailure{.stage = report.stage,
                       .code = report.code,
-                      .exit_code = not_found && !program_exists ? 127 : 126,
-                      .message = why(request, report, program_exists),
+                      .exit_code = not_found && !report.program_exists ? 127 : 126,
+                      .message = why(names, report),
                       .lacked = is_lack(report.code)};
+}
+
+SpawnNames names_of(const SpawnRequest& request) {
+  SpawnNames names{.program = printable(request.argv[0] == nullptr ? "" : request.argv[0]),
+                   .directory = printable(request.directory == nullptr ? "." : request.directory)};
+  if (request.user != nullptr) {
+    names.user = std::to_string(request.user->uid) + ":" + std::to_string(request.user->gid);
+  }
+  return names;
 }
 
 }  // namespace
 
-SpawnResult spawn(const SpawnRequest& request) {
+std::variant<Starting, SpawnFailure> begin_spawn(const SpawnRequest& request) {
+  SpawnNames names = names_of(request);
+  auto report = make_pipe();
+  if (!report || !set_nonblocking(report->read_end.get())) {
+    const int code = report ? errno : report.error().code;
+    return failure(names, SpawnReport{.stage = SpawnStage::clone, .code = code});
+  }
   ExecPath path(request.argv, request.environment);
   std::vector<int> sources;
   int above_targets = 3;
@@ -308,17 +289,6 @@ SpawnResult spawn(const SpawnRequest& request) {
     kListenPid.copy(listen_pid.data(), kListenPid.size());
     environment = with_own_listen_pid(request.environment, listen_pid.data());
   }
-  // A process of another user must not share our memory, not even for so short a time.
-#ifdef NI_SANITIZED
-  const bool shares_memory = false;
-#else
-  const bool shares_memory = request.user == nullptr;
-#endif
-  Report own_report;
-  std::optional<SharedReport> shared_report;
-  if (!shares_memory) {
-    shared_report.emplace();
-  }
   Preparation prepared{
       .request = request,
       .path = path,
@@ -327,19 +297,60 @@ SpawnResult spawn(const SpawnRequest& request) {
       .parent = ::getpid(),
       .sources = sources,
       .above_targets = above_targets,
-      .report = shares_memory ? &own_report : shared_report->get()};
-  if (prepared.report == nullptr) {
-    return failure(request, Report{.failed = true, .stage = SpawnStage::clone, .code = ENOMEM},
-                   path);
-  }
-  const pid_t pid = clone_and_exec(prepared, shares_memory);
+      .report = report->write_end.get()};
+  const pid_t pid = clone_and_exec(prepared);
   if (pid < 0) {
-    return failure(request, Report{.failed = true, .stage = SpawnStage::clone, .code = -pid}, path);
+    return failure(names, SpawnReport{.stage = SpawnStage::clone, .code = -pid});
   }
-  if (prepared.report->failed) {
-    return failure(request, *prepared.report, path);
+  return Starting(*Pid::from(pid), std::move(report->read_end), std::move(names));
+}
+
+std::optional<SpawnResult> Starting::outcome() {
+  SpawnReport report;
+  ssize_t size = 0;
+  do {
+    size = ::read(report_.get(), &report, sizeof report);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0 && errno == EAGAIN) {
+    return std::nullopt;
   }
-  return *Pid::from(pid);
+  if (size == static_cast<ssize_t>(sizeof report)) {
+    return failure(names_, report);
+  }
+  return pid_;
+}
+
+bool Starting::wait(Duration most) {
+  pollfd watched{.fd = report_.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&watched, 1, static_cast<int>(most / 1ms)) > 0;
+}
+
+SpawnFailure Starting::given_up() const {
+  return {.stage = SpawnStage::exec,
+          .code = ETIMEDOUT,
+          .exit_code = 126,
+          .message = "cannot execute " + names_.program + ": after " +
+                     std::to_string(kStartPatience / 1s) +
+                     " s it was still on its way there (somebody stops it, or a file system "
+                     "hangs), and was killed",
+          .lacked = true};
+}
+
+SpawnResult spawn(const SpawnRequest& request) {
+  auto begun = begin_spawn(request);
+  if (auto* failure = std::get_if<SpawnFailure>(&begun)) {
+    return std::move(*failure);
+  }
+  Starting& starting = std::get<Starting>(begun);
+  const Instant end = now() + kStartPatience;
+  while (!starting.wait(kStartSlice)) {
+    (void)send_signal(starting.pid(), signals::cont);
+    if (now() >= end) {
+      (void)send_signal(starting.pid(), signals::kill);
+      return starting.given_up();
+    }
+  }
+  return starting.outcome().value_or(SpawnResult(starting.pid()));
 }
 
 StringArray::StringArray(std::vector<std::string> strings) : strings_(std::move(strings)) {

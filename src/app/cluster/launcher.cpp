@@ -83,9 +83,9 @@ Environment environment_for(const ProgramConfig& config, const Environment& own)
   return environment;
 }
 
-Result<sys::SpawnResult> start_hook(const std::vector<std::string>& command,
-                                    const ProgramConfig& top_level, const Environment& own,
-                                    WorkerOutput output, const WorkerPlace& place) {
+Result<BegunStart> start_hook(const std::vector<std::string>& command,
+                              const ProgramConfig& top_level, const Environment& own,
+                              WorkerOutput output, const WorkerPlace& place) {
   std::optional<UserIds> user;
   if (top_level.user) {
     NI_TRY(user, resolve_user(*top_level.user, ConfigFiles()));
@@ -93,12 +93,13 @@ Result<sys::SpawnResult> start_hook(const std::vector<std::string>& command,
   give_outputs_to(user, output);
   const sys::StringArray argv(command);
   const sys::StringArray variables(joined(environment_for(top_level, own)));
-  return sys::spawn({.argv = argv.get(),
-                     .environment = variables.get(),
-                     .directory = top_level.directory ? top_level.directory->c_str() : nullptr,
-                     .descriptors = mappings_of(output, place),
-                     .user = user ? &*user : nullptr,
-                     .descriptor_limit = place.descriptor_limit});
+  return sys::begin_spawn(
+      {.argv = argv.get(),
+       .environment = variables.get(),
+       .directory = top_level.directory ? top_level.directory->c_str() : nullptr,
+       .descriptors = mappings_of(output, place),
+       .user = user ? &*user : nullptr,
+       .descriptor_limit = place.descriptor_limit});
 }
 
 Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& launch,
@@ -152,8 +153,8 @@ std::vector<std::string> Launcher::command_of(const action::Spawn& spawn,
   return command;
 }
 
-sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, WorkerOutput output,
-                                 const WorkerPlace& place) const {
+BegunStart Launcher::start(const action::Spawn& spawn, int channel, WorkerOutput output,
+                           const WorkerPlace& place) const {
   Environment environment = environment_;
   const int channel_fd = channel_number(environment_);
   set_variable(environment, "NODE_CHANNEL_FD", std::to_string(channel_fd));
@@ -175,15 +176,15 @@ sys::SpawnResult Launcher::start(const action::Spawn& spawn, int channel, Worker
   const std::optional<std::string>& directory = still_there ? resolved_ : directory_;
   const sys::StringArray argv(command_of(spawn, place.module));
   const sys::StringArray variables(joined(environment));
-  return sys::spawn({.argv = argv.get(),
-                     .environment = variables.get(),
-                     .directory = directory ? directory->c_str() : nullptr,
-                     .descriptors = descriptors,
-                     .user = user_ ? &*user_ : nullptr,
-                     .foreground_of = place.foreground_of,
-                     .oom_score_adj = oom_score_adj_,
-                     .takes_listen_pid = true,
-                     .descriptor_limit = place.descriptor_limit});
+  return sys::begin_spawn({.argv = argv.get(),
+                           .environment = variables.get(),
+                           .directory = directory ? directory->c_str() : nullptr,
+                           .descriptors = descriptors,
+                           .user = user_ ? &*user_ : nullptr,
+                           .foreground_of = place.foreground_of,
+                           .oom_score_adj = oom_score_adj_,
+                           .takes_listen_pid = true,
+                           .descriptor_limit = place.descriptor_limit});
 }
 
 }  // namespace ni::app

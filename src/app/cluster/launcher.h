@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "app/connections/data_plane.h"
@@ -32,14 +33,16 @@ struct WorkerPlace {
   std::string module;  // path of the module inside; empty: there is none
 };
 
+using BegunStart = std::variant<sys::Starting, sys::SpawnFailure>;
+
 // What a process of `config` finds in its environment; `own` is nodeinit's.
 Environment environment_for(const ProgramConfig& config, const Environment& own);
 
 // A command of the container itself: with the directory, user and environment of the top level, in
 // a process group of its own. Error: a user that the image does not know.
-Result<sys::SpawnResult> start_hook(const std::vector<std::string>& command,
-                                    const ProgramConfig& top_level, const Environment& own,
-                                    WorkerOutput output, const WorkerPlace& place);
+Result<BegunStart> start_hook(const std::vector<std::string>& command,
+                              const ProgramConfig& top_level, const Environment& own,
+                              WorkerOutput output, const WorkerPlace& place);
 
 class Launcher {
  public:
@@ -48,8 +51,8 @@ class Launcher {
                                   const Plan& plan, const Environment& environment);
 
   // `channel` becomes the worker's end of the cluster channel; borrowed, as `output` is.
-  sys::SpawnResult start(const action::Spawn& spawn, int channel, WorkerOutput output,
-                         const WorkerPlace& place) const;
+  BegunStart start(const action::Spawn& spawn, int channel, WorkerOutput output,
+                   const WorkerPlace& place) const;
 
   // SIGTERM goes to the whole process group: the command is a wrapper that would keep it to itself.
   bool signals_group() const { return !is_node_; }

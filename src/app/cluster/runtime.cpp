@@ -86,6 +86,8 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, De
                   data_plane_settings(deployment_, invocation_.environment, directory_, log,
                                       metrics_rounds_),
                   [this](Event event) { hear(std::move(event)); }),
+      starts_(loop, [this](Incarnation process,
+                           const sys::SpawnResult& result) { start_decided(process, result); }),
       listen_probe_(
           {.post = [this](Event event) { post(std::move(event)); },
            .warn = [this](const Worker& worker,
@@ -154,9 +156,18 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
 
 // ---- the turn
 
+void Runtime::handle_now(const Event& event) {
+  actions_.clear();
+  supervisor_.on(event, sys::now(), actions_);
+  for (const Action& action : actions_) {
+    perform(action);
+  }
+}
+
 void Runtime::turn() {
   was_ready_ = was_ready_ || supervisor_.is_ready();
   follow_limits();
+  starts_.hurry(supervisor_.phase() >= Phase::stopping, sys::now());
   listen_probe_.look(supervisor_, sys::now());
   examine_hangs();
   guard_memory();
@@ -179,11 +190,7 @@ void Runtime::turn() {
     }
     const Event event = std::move(events_.front());
     events_.pop_front();
-    actions_.clear();
-    supervisor_.on(event, sys::now(), actions_);
-    for (const Action& action : actions_) {
-      perform(action);
-    }
+    handle_now(event);
   }
   stop_asked_this_turn_ = false;
   answer_metrics();
@@ -194,7 +201,8 @@ void Runtime::turn() {
 void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
   for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
-                           listen_probe_.next_deadline(supervisor_), metrics_rounds_.deadline()}) {
+                           starts_.next_deadline(), listen_probe_.next_deadline(supervisor_),
+                           metrics_rounds_.deadline()}) {
     if (other) {
       deadline = deadline ? std::min(*deadline, *other) : *other;
     }
@@ -260,6 +268,14 @@ void Runtime::act_on(const sys::ReceivedSignal& received) {
   }
 }
 
+void Runtime::settle_starts() {
+  std::deque<Event> others = std::exchange(events_, {});
+  starts_.look();
+  for (const Event& event : std::exchange(events_, std::move(others))) {
+    handle_now(event);
+  }
+}
+
 void Runtime::reap() {
   for (int count = 0; count < kReapedAtOnce; ++count) {
     const sys::Reaped reaped = sys::reap();
@@ -269,6 +285,8 @@ void Runtime::reap() {
       }
       return;
     }
+    // It may have got to its program and ended since we looked: then it is to be known first.
+    settle_starts();
     before_end_of(*reaped.ended);
     std::string last_words = take_last_words(*reaped.ended);
     const bool out_of_memory = judge_memory(*reaped.ended, last_words);

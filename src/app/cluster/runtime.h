@@ -23,6 +23,7 @@
 #include "app/cluster/deployment.h"
 #include "app/cluster/hang_examiner.h"
 #include "app/cluster/limit_follower.h"
+#include "app/cluster/starts_under_way.h"
 #include "app/cluster/terminal_lease.h"
 #include "app/connections/data_plane.h"
 #include "app/connections/listen_probe.h"
@@ -74,6 +75,8 @@ class Runtime final : public Host {
 
  private:
   void turn();
+  void handle_now(const Event& event);
+  void settle_starts();
   void read_signals();
   void act_on(const sys::ReceivedSignal& received);
   void reap();
@@ -105,6 +108,7 @@ class Runtime final : public Host {
   void name_left_over();
   void forget(Incarnation worker);  // it was reaped
   void spawn(const action::Spawn& spawn);
+  void start_decided(Incarnation process, const sys::SpawnResult& result);
   void run_hook(const action::RunHook& wanted);
   void report(const action::Report& report);
   void warn_of(const Worker& worker, const std::string& message);
@@ -140,6 +144,7 @@ class Runtime final : public Host {
   sys::DescriptorLimit descriptor_limit_;  // of workers
   MetricsRounds metrics_rounds_;
   DataPlane data_plane_;
+  StartsUnderWay starts_;
   std::deque<Event> events_;
   Actions actions_;  // reused from turn to turn
   sys::UniqueFd signal_fd_;

@@ -162,29 +162,42 @@ void Runtime::spawn(const action::Spawn& wanted) {
   if (launcher_of(wanted.program).has_module()) {
     place.module = module_path();
   }
-  const sys::SpawnResult result =
+  auto begun =
       launcher_of(wanted.program)
           .start(wanted, channel->get(), {.out = ends->out.get(), .err = ends->err.get()}, place);
-  ends = loop::LogPump::Ends{};  // ours go, so that the worker's are the last
+  if (const auto* failure = std::get_if<sys::SpawnFailure>(&begun)) {
+    start_decided(wanted.worker, *failure);
+    return;
+  }
+  auto& starting = std::get<sys::Starting>(begun);
+  if (wanted.alone) {
+    terminal_.taken_by(starting.pid());
+  }
+  pump_.set_pid(wanted.worker, starting.pid());
+  starts_.add(wanted.worker, std::move(starting), sys::now());
+}
+
+// Of a worker or a hook.
+void Runtime::start_decided(Incarnation process, const sys::SpawnResult& result) {
+  const auto worker = supervisor_.workers().find(process);
+  const bool is_worker = worker != supervisor_.workers().end();
   if (const auto* failure = std::get_if<sys::SpawnFailure>(&result)) {
     children_may_have_ended_ =
         true;  // what did not get to its program is to be reaped all the same
-    data_plane_.forget(wanted.worker);
-    pump_.closed(wanted.worker);
-    post(event::SpawnFailed{.worker = wanted.worker,
+    if (is_worker) {
+      data_plane_.forget(process);
+    }
+    pump_.closed(process);
+    post(event::SpawnFailed{.worker = process,
                             .exit_code = failure->exit_code,
                             .reason = failure->message,
                             .lacked = failure->lacked});
     return;
   }
-  if (wanted.alone) {
-    terminal_.taken_by(std::get<Pid>(result));
-  }
-  pump_.set_pid(wanted.worker, std::get<Pid>(result));
-  post(event::Spawned{.worker = wanted.worker, .pid = std::get<Pid>(result)});
-  if (!launcher_of(wanted.program).is_node()) {
+  post(event::Spawned{.worker = process, .pid = std::get<Pid>(result)});
+  if (is_worker && !launcher_of(worker->second.program).is_node()) {
     // Nobody will say `online` over the channel: that it runs is all that can be known.
-    post(event::Online{wanted.worker});
+    post(event::Online{process});
   }
 }
 
@@ -196,25 +209,23 @@ void Runtime::run_hook(const action::RunHook& wanted) {
   if (!ends) {
     ends = loop::LogPump::Ends{};  // its output passes as it is
   }
-  const auto started =
+  auto begun =
       start_hook(before ? deployment_.container.pre_start : deployment_.container.post_stop,
                  deployment_.container.top_level, invocation_.environment,
                  {.out = ends->out.get(), .err = ends->err.get()},
                  {.in = terminal_.other_input(), .descriptor_limit = descriptor_limit_});
   ends = loop::LogPump::Ends{};
-  if (const auto* pid = started ? std::get_if<Pid>(&*started) : nullptr) {
-    pump_.set_pid(wanted.process, *pid);
+  if (!begun) {
+    start_decided(wanted.process, sys::SpawnFailure{.exit_code = kExitConfiguration,
+                                                    .message = to_string(begun.error())});
+  } else if (const auto* failure = std::get_if<sys::SpawnFailure>(&*begun)) {
+    start_decided(wanted.process, *failure);
+  } else {
+    auto& starting = std::get<sys::Starting>(*begun);
     hook_ = wanted.process;
-    post(event::Spawned{.worker = wanted.process, .pid = *pid});
-    return;
+    pump_.set_pid(wanted.process, starting.pid());
+    starts_.add(wanted.process, std::move(starting), sys::now());
   }
-  children_may_have_ended_ = true;
-  pump_.closed(wanted.process);
-  const auto* failure = started ? std::get_if<sys::SpawnFailure>(&*started) : nullptr;
-  post(event::SpawnFailed{
-      .worker = wanted.process,
-      .exit_code = failure != nullptr ? failure->exit_code : kExitConfiguration,
-      .reason = failure != nullptr ? failure->message : to_string(started.error())});
 }
 
 }  // namespace ni::app

@@ -25,7 +25,32 @@ bool is_stop(Signal signal) {
 
 }  // namespace
 
+sys::SpawnResult Attendance::see_off(sys::Starting& starting) {
+  const Instant deadline = sys::now() + sys::kStartPatience;
+  bool killed = false;
+  for (;;) {
+    const bool decided = starting.wait(status_ ? Duration::zero() : sys::kStartSlice);
+    if (decided || status_) {
+      const auto outcome = starting.outcome();
+      const bool lived = !outcome || std::holds_alternative<Pid>(*outcome);
+      return killed && lived ? starting.given_up() : outcome.value_or(worker_);
+    }
+    while (const auto received = wait_for_signal(sys::now())) {
+      act_on(*received);
+    }
+    (void)sys::send_signal(worker_, signals::cont);  // ESRCH: it has just ended
+    if (sys::now() >= deadline) {
+      (void)sys::send_signal(worker_, signals::kill);
+      killed = true;
+    }
+    (void)reap_all();
+  }
+}
+
 ExitStatus Attendance::attend(std::optional<Instant> deadline) {
+  if (status_) {  // it had ended before it was seen off
+    return *status_;
+  }
   for (;;) {
     if (deadline && *deadline <= sys::now()) {
       (void)sys::send_signal_to_group(worker_, signals::kill);  // ESRCH: it has just ended

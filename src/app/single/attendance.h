@@ -13,6 +13,7 @@
 #include "base/exit_status.h"
 #include "base/types.h"
 #include "core/settings/config.h"
+#include "sys/process.h"
 #include "sys/signals.h"
 
 namespace ni::app {
@@ -28,6 +29,10 @@ class Attendance {
   // `relay` waits in the place of sigwaitinfo(2); nullptr when there is none.
   Attendance(Rules rules, StderrRelay* relay, Pid worker)
       : rules_(rules), relay_(relay), worker_(worker) {}
+
+  // Until it is decided whether the worker runs its program. One that is stopped on its way there
+  // is continued, and killed when its time is over; signals are served meanwhile.
+  sys::SpawnResult see_off(sys::Starting& starting);
 
   // Until the worker has ended; after `deadline` it is killed. 255 when somebody else took its
   // status.

@@ -83,7 +83,9 @@ class SingleRun {
 
   SingleEnd finish();
   Log log();
-  sys::SpawnResult spawn(sys::SpawnRequest spawned);
+  std::variant<sys::Starting, sys::SpawnFailure> begin(sys::SpawnRequest spawned);
+  sys::SpawnResult see_off(std::variant<sys::Starting, sys::SpawnFailure>& begun,
+                           std::optional<Attendance>& attendance);
   HookEnd run_hook(std::string_view name, const char* const* argv, int directory,
                    std::optional<Instant> deadline);
   bool run_pre_start();
@@ -108,7 +110,7 @@ Log SingleRun::log() {
   return log;
 }
 
-sys::SpawnResult SingleRun::spawn(sys::SpawnRequest spawned) {
+std::variant<sys::Starting, sys::SpawnFailure> SingleRun::begin(sys::SpawnRequest spawned) {
   const sys::DescriptorMapping to_relay{.from = relay_ ? relay_->write_end() : -1,
                                         .to = STDERR_FILENO};
   if (relay_) {
@@ -117,21 +119,33 @@ sys::SpawnResult SingleRun::spawn(sys::SpawnRequest spawned) {
   spawned.environment = request_.environment;
   spawned.directory = request_.directory;
   spawned.user = request_.user;
-  return sys::spawn(spawned);
+  return sys::begin_spawn(spawned);
+}
+
+// Until the program runs, or with why it does not. Where there is a process it has an `attendance`.
+sys::SpawnResult SingleRun::see_off(std::variant<sys::Starting, sys::SpawnFailure>& begun,
+                                    std::optional<Attendance>& attendance) {
+  if (const auto* failure = std::get_if<sys::SpawnFailure>(&begun)) {
+    return *failure;
+  }
+  auto& starting = std::get<sys::Starting>(begun);
+  attendance.emplace(rules(), relay(), starting.pid());
+  return attendance->see_off(starting);
 }
 
 // To its end. `deadline`: it is killed then.
 SingleRun::HookEnd SingleRun::run_hook(std::string_view name, const char* const* argv,
                                        int directory, std::optional<Instant> deadline) {
-  const sys::SpawnResult spawned =
-      spawn({.argv = argv, .environment = nullptr, .directory_fd = directory});
+  auto begun = begin({.argv = argv, .environment = nullptr, .directory_fd = directory});
+  std::optional<Attendance> attended;
+  const sys::SpawnResult spawned = see_off(begun, attended);
   if (const auto* failure = std::get_if<sys::SpawnFailure>(&spawned)) {
     std::string reason = fmt::format("{}: could not be started: {}", name, failure->message);
     log().error("hook_ended", reason);
     return {.exit_code = failure->exit_code, .reason = std::move(reason)};
   }
   const Pid pid = std::get<Pid>(spawned);
-  Attendance attendance(rules(), relay(), pid);
+  Attendance& attendance = *attended;
   const ExitStatus status = attendance.attend(deadline);
   HookEnd end{.exit_code = status.as_exit_code(),
               .asked_to_stop = attendance.asked_by().has_value(),
@@ -206,11 +220,13 @@ SingleEnd SingleRun::run() {
   }
   auto terminal = sys::ForegroundTerminal::find();
   sys::UniqueFd directory = leave_working_directory();
-  const sys::SpawnResult spawned = spawn({.argv = request_.argv,
-                                          .environment = nullptr,
-                                          .directory_fd = directory.get(),
-                                          .foreground_of = terminal ? terminal->fd() : -1,
-                                          .takes_listen_pid = true});
+  auto begun = begin({.argv = request_.argv,
+                      .environment = nullptr,
+                      .directory_fd = directory.get(),
+                      .foreground_of = terminal ? terminal->fd() : -1,
+                      .takes_listen_pid = true});
+  std::optional<Attendance> attended;
+  const sys::SpawnResult spawned = see_off(begun, attended);
   if (terminal) {
     terminal->close();
   }
@@ -223,10 +239,11 @@ SingleEnd SingleRun::run() {
     end_.reason = failure->message;
     return finish();
   }
-  (void)!::chdir("/");  // where it was not done before; nothing depends on it
+  (void)!::chdir("/");          // where it was not done before; nothing depends on it
+  begun = sys::SpawnFailure{};  // its descriptor goes
   hold_only(directory);
   const Pid worker = std::get<Pid>(spawned);
-  Attendance attendance(rules(), relay(), worker);
+  Attendance& attendance = *attended;
   const ExitStatus status = attendance.attend();
   if (terminal) {
     terminal->take_back();

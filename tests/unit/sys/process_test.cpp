@@ -117,8 +117,10 @@ TEST_CASE("a program starts with a clean mask and default dispositions in a grou
   struct sigaction before {};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignore, &before);
+  ::signal(SIGRTMAX, SIG_IGN);  // the last of 64
   const Ran ran = run({"grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"});
   ::sigaction(SIGPIPE, &before, nullptr);
+  ::signal(SIGRTMAX, SIG_DFL);
   CHECK(ran.output == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
   CHECK(run({"sh", "-c", "set -- $(cat /proc/self/stat); [ $5 = $$ ] && echo own"}).output ==
         "own\n");
@@ -269,4 +271,44 @@ TEST_CASE("a program can be started from another directory than ours, relative n
   CHECK(run({"pwd"}, {"PATH=/bin"}, there).output == "/usr\n");
   CHECK(run({"bin/env", "pwd"}, {"PATH=/bin"}, there).output == "/usr\n");
   CHECK(failure_of({"bin/no-such-command"}, {"PATH=/bin"}, there).exit_code == 127);
+}
+
+TEST_CASE("a process that is stopped on its way to its program keeps nobody waiting") {
+  const sys::StringArray argv({"true"});
+  const sys::StringArray environment({"PATH=/bin:/usr/bin"});
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    auto begun = sys::begin_spawn({.argv = argv.get(), .environment = environment.get()});
+    REQUIRE(std::holds_alternative<sys::Starting>(begun));
+    auto& starting = std::get<sys::Starting>(begun);
+    ::kill(starting.pid().value(), SIGSTOP);
+    siginfo_t stopped{};
+    ::waitid(P_PID, static_cast<id_t>(starting.pid().value()), &stopped,
+             WSTOPPED | WEXITED | WNOWAIT);
+    const bool on_its_way = stopped.si_code == CLD_STOPPED && !starting.outcome();
+    ::kill(starting.pid().value(), SIGCONT);
+    if (on_its_way) {
+      CHECK(starting.wait(5s));
+      CHECK(std::holds_alternative<Pid>(*starting.outcome()));
+    }
+    CHECK(wait_for(starting.pid()) == ExitStatus::exited(0));
+    if (on_its_way) {
+      return;
+    }
+  }
+  FAIL("it was always there before the signal");
+}
+
+TEST_CASE("the report of a start survives a descriptor that lands on its number") {
+  const sys::StringArray argv({"no-such-command"});
+  const sys::StringArray environment({"PATH=/bin"});
+  std::vector<sys::DescriptorMapping> mappings;
+  for (int to = 3; to < 40; ++to) {
+    mappings.push_back({.from = 1, .to = to});
+  }
+  const auto result =
+      sys::spawn({.argv = argv.get(), .environment = environment.get(), .descriptors = mappings});
+  REQUIRE(std::holds_alternative<sys::SpawnFailure>(result));
+  CHECK(std::get<sys::SpawnFailure>(result).exit_code == 127);
+  while (sys::reap().anyone_left) {
+  }
 }
