@@ -99,6 +99,7 @@
   const closed = new Set(); // servers whose listening handle was closed below them
   let finished = false; // the signal was given, or nodeinit was told to go on
   let looking = false;
+  let answered = false; // only idle connections are left, and nodeinit knows
   const FRESH = 1000; // a connection that has said nothing for so long asks nothing
 
   // How many requests are in flight, streams open, and kept-alive connections idle.
@@ -118,8 +119,8 @@
         const response = socket && socket._httpMessage;
         if (response && !response.finished && isStream(response)) seen.streams++;
         else if ((response && !response.writableFinished) || reading.has(parser)) seen.requests++;
-        else if (socket && socket.bytesRead === 0 && young) seen.requests++;
-        else seen.idle++;
+        else if (socket && socket.bytesRead > 0) seen.idle++;
+        else if (young) seen.requests++; // it may be about to ask
       }
       seen.streams += Math.max((server._connections || 0) - all.length, 0); // upgraded ones
     }
@@ -194,6 +195,13 @@
     }
   };
 
+  // Where somebody else serves on, idle connections have the time that their server gives them, within reason.
+  const LONGEST_IDLE = 75000;
+  const idleUntil = () => {
+    const times = [...servers].map((server) => server.keepAliveTimeout || 0);
+    return Math.max(lastStart, retired) + Math.min(Math.max(0, ...times), LONGEST_IDLE) + 1000;
+  };
+
   const report = (act, more) => tell(Object.assign({ cmd: RETIRE, act }, more));
 
   // Two turns of the loop without a new request, the last of them short: nothing lies unread, for a busy loop has long
@@ -246,9 +254,9 @@
     if (wanted.late && signal) return stopListening() && seen.requests === 0 ? again() : finish(signal, seen);
     const streams = signal || wanted.late ? 0 : seen.streams;
     if (seen.requests + streams > 0) return again();
-    if (!wanted.stop && seen.idle > 0 && !wanted.late) {
-      if (!wanted.answered) report('answered');
-      wanted.answered = true;
+    if (!wanted.stop && seen.idle > 0 && !wanted.late && Date.now() < idleUntil()) {
+      if (!answered) report('answered');
+      answered = true;
       return again(); // they end by their next answer, or by the server's keepAliveTimeout
     }
     looking = true;
@@ -279,7 +287,6 @@
       fixed: !!message.fixed,
       stop: !!message.stop,
       late: !!message.late,
-      answered: wanted !== null && wanted.answered,
     };
     if (!diagnostics || !diagnostics.subscribe) return report('cannot');
     const list = [...servers];
