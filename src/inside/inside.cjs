@@ -95,11 +95,13 @@
   let wanted = null; // the latest request to retire
   let retired = null; // since when, in ms
   let started = 0; // requests since then
+  let lastStart = 0; // when the latest of them began, in ms
   let hold = null; // keeps the loop alive in place of the handles that were closed below their servers
   const closed = new Set(); // servers whose listening handle was closed below them
   let finished = false; // the signal was given, or nodeinit was told to go on
   let looking = false;
   let answered = false; // only idle connections are left, and nodeinit knows
+  const PAUSE = 250; // a kept-alive connection without a request for so long may be closed in a stop
   const FRESH = 1000; // a connection that has said nothing for so long asks nothing
 
   // How many requests are in flight, streams open, and kept-alive connections idle.
@@ -135,6 +137,7 @@
   };
   const onStart = (message) => {
     started++;
+    lastStart = Date.now();
     mark(message.response, message.socket);
   };
   // A program may insist on keep-alive in its headers (proxies): such a connection ends with the answer.
@@ -267,6 +270,9 @@
       if (!calm || now.requests > 0) return advance();
       // Whoever waited to be accepted has been: a calm loop accepts all. Once more, for who came since.
       if (stopListening()) return again();
+      // Clients that ask again and again hear with their next answer that the connection ends; to close it between two
+      // requests would reset the one that is on its way.
+      if (now.idle > 0 && !wanted.late && Date.now() - Math.max(lastStart, retired) < PAUSE) return again();
       if (wanted.stop) closeIdle();
       finish(handled(), now);
     });
@@ -308,7 +314,7 @@
       closeSessions();
     }
     if (finished) return;
-    report('retires', { signal: handled() });
+    report('retires', { signal: handled(), open: look().requests });
     // In a stop the accept queue is this worker's to empty: it listens until it has.
     if (first && !wanted.stop && !leavesByItself()) stopListening();
     if (first) process.channel.unref();
@@ -335,6 +341,7 @@
   // Node's own listener.
   const disconnecting = () => {
     for (const server of servers) {
+      if (closed.has(server)) server.close(); // its handle is gone for Node's cluster, too
       const end = server.closeIdleConnections;
       if (typeof end !== 'function') continue;
       server.prependListener('request', (_, response) => {

@@ -29,12 +29,6 @@ constexpr int kSignalsAtOnce = 256;
 constexpr int kReapedAtOnce = 256;
 constexpr int kReapsInATurn = 8;
 
-// Signals that ask a program to end, and reach the workers as they came.
-std::optional<Signal> asks(Signal came) {
-  const bool usual = came == signals::term || came == signals::interrupt || came == signals::quit;
-  return usual ? std::optional(came) : std::nullopt;
-}
-
 std::vector<ProgramPlan> program_plans(const Deployment& deployment) {
   std::vector<ProgramPlan> result;
   for (const DeployedProgram& program : deployment.programs) {
@@ -251,12 +245,12 @@ void Runtime::act_on(const sys::ReceivedSignal& received) {
       // Several that came together are one wish: only one in a later turn means "quickly".
       if (!std::exchange(stop_asked_this_turn_, true)) {
         post(event::StopAsked{
-            .quick = false, .why = to_string(arrived.signal), .signal = asks(arrived.signal)});
+            .quick = false, .why = to_string(arrived.signal), .signal = decision.signal});
       }
       break;
     case Does::quick_stop:
       post(event::StopAsked{
-          .quick = true, .why = to_string(arrived.signal), .signal = asks(arrived.signal)});
+          .quick = true, .why = to_string(arrived.signal), .signal = decision.signal});
       break;
     case Does::reload:
       reload_asked_by_ = to_string(arrived.signal);  // several that came together are one wish

@@ -97,7 +97,7 @@ class Primary {
   // twice (a handshake may be under way), at most so often (a worker may be blocked).
   static constexpr Duration kSettleEvery = 10ms;
   static constexpr unsigned kFewestSettles = 2;
-  static constexpr unsigned kMostSettles = 30;
+  static constexpr unsigned kMostSettles = 250;
   // A listener that nobody holds is closed when the worker that came after its last holder has
   // served so long and not asked for it; or so long after that, when nothing came after it though
   // others serve.
@@ -313,6 +313,7 @@ class Primary {
     unsigned looks = 0;
     bool waiting = true;  // at the latest look something waited in a queue
     std::vector<Incarnation> to_disconnect;
+    std::vector<action::Retire> to_retire;  // whose connections come by way of us
   };
   std::optional<Settling> settling_;
   std::optional<Instant> drop_due_;  // of listeners that no worker holds, while stopping

@@ -16,7 +16,8 @@ void Primary::stop_accepting(Instant now) {
       act(primary_action::IgnoreNew{id});
     }
   }
-  settling_ = Settling{.next = now, .looks = 0, .waiting = true, .to_disconnect = {}};
+  settling_ =
+      Settling{.next = now, .looks = 0, .waiting = true, .to_disconnect = {}, .to_retire = {}};
   settle(now);
 }
 
@@ -24,6 +25,13 @@ void Primary::retire(Incarnation id, const action::Retire& wish, Instant now) {
   now_ = now;
   Worker* worker = find(id);
   if (worker == nullptr || worker->draining) {
+    return;
+  }
+  const bool by_hand = std::ranges::any_of(worker->held, [&](const Held& held) {
+    return listeners_.at(held.listener).spread == Spread::handed_over;
+  });
+  if (settling_ && by_hand) {
+    settling_->to_retire.push_back(wish);
     return;
   }
   worker->retiring = true;
@@ -71,7 +79,9 @@ void Primary::settle(Instant now) {
   const bool quiet = settling_->looks >= kFewestSettles && !settling_->waiting && owes_nothing();
   if (listeners_.empty() || quiet || settling_->looks >= kMostSettles) {
     const std::vector<Incarnation> to_disconnect = std::move(settling_->to_disconnect);
+    const std::vector<action::Retire> to_retire = std::move(settling_->to_retire);
     settling_.reset();
+    for (const action::Retire& wish : to_retire) retire(wish.worker, wish, now);
     for (const Incarnation id : to_disconnect) disconnect(id);
     return drop_unheld();
   }

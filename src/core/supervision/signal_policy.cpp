@@ -19,10 +19,10 @@ SignalDecision habit_of_cluster(const ArrivedSignal& arrived) {
   const Signal signal = arrived.signal;
   const bool asks_systemd_to_end = signal == signals::power || signal == signals::halt;
   if (signal == signals::term || signal == signals::interrupt || asks_systemd_to_end) {
-    return act(Does::stop);
+    return asks_systemd_to_end ? act(Does::stop) : send_on(Does::stop, signal);
   }
   if (signal == signals::quit) {
-    return act(Does::quick_stop);
+    return send_on(Does::quick_stop, signal);
   }
   if (signal == signals::hup) {
     return act(arrived.from_kernel ? Does::stop : Does::reload);

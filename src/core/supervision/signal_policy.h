@@ -43,7 +43,9 @@ struct SignalDecision {
     fewer,
   };
   Does does = Does::nothing;
-  std::optional<Signal> signal;  // what is sent on, for the three `to_`
+  // What is sent on, for the three `to_`. For the two kinds of stop what workers get in place of
+  // SIGTERM: a program may handle INT or QUIT alone.
+  std::optional<Signal> signal;
   bool operator==(const SignalDecision&) const = default;
 };
 

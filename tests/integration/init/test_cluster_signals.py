@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not harness.can_unshare(), reason="needs the rig
 
 # To be told apart: what a cluster acts upon itself; KILL, STOP, CHLD and those of the thread library.
 ACTED_UPON = {1, 2, 3, 10, 15, 21, 22}
-TO_ALL = [n for n in range(1, 65) if n not in ACTED_UPON | {9, 17, 19, 32, 33}]
+TO_ALL = [n for n in range(1, 65) if n not in ACTED_UPON | {9, 17, 19, 30, 32, 33, 37}]  # PWR and RTMIN+3 stop
 
 
 def recorded(run):
@@ -73,12 +73,12 @@ def test_usr1_reaches_slot_0_alone():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
-def test_a_signal_to_stop_becomes_one_term_for_every_worker(number):
-    with cluster.start(probe("record", "15=0")) as run:
+def test_a_signal_to_stop_reaches_every_worker_once_as_it_came(number):
+    with cluster.start(probe("record", f"{int(number)}=0")) as run:
         both_ready(run)
         run.kill(number)
         run.expect(0)
-        assert recorded(run) == {0: [15], 1: [15]}
+        assert recorded(run) == {0: [number], 1: [number]}
 
 
 def test_a_second_signal_to_stop_kills_within_two_seconds():
@@ -86,6 +86,7 @@ def test_a_second_signal_to_stop_kills_within_two_seconds():
         both_ready(run)
         run.kill(signal.SIGTERM)
         run.line("signal 15", count=2)
+        time.sleep(0.3)  # sooner it is the same wish
         began = time.monotonic()
         run.kill(signal.SIGTERM)
         run.expect(137)

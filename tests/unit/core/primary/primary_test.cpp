@@ -356,7 +356,7 @@ TEST_CASE("at the container's stop workers are disconnected once their queues ar
   CHECK(world.take<act::CloseListener>().size() == 1);
 }
 
-TEST_CASE("a queue that does not get empty delays the stop for a moment only") {
+TEST_CASE("a queue that does not get empty delays the stop for some seconds at most") {
   World world;
   world.start(kFirst, 0);
   world.listens(kFirst);
@@ -367,7 +367,7 @@ TEST_CASE("a queue that does not get empty delays the stop for a moment only") {
   world.settle();
   unsigned looks = 0;
   while (world.take<act::Send>().empty()) {
-    REQUIRE(++looks < 100);
+    REQUIRE(++looks <= Primary::kMostSettles);
     for (const auto& asked : world.take<act::LookAtQueues>()) {
       world.primary.looked(asked.listener, std::array{1U, 0U});
     }

@@ -1,0 +1,97 @@
+"""Nothing in flight is cut by a stop or a reload: under a busy loop, at every length, whoever asks."""
+
+import signal
+import threading
+import time
+
+import pytest
+from support.crowd import MAJORS, Crowd, seconds
+
+
+BUSY = """
+require('http').createServer((q, r) => { const end = Date.now() + +q.url.slice(1); while (Date.now() < end); r.end('ok'); })
+  .listen(+process.env.PORT, '127.0.0.1');
+"""
+SLOW = """
+require('http').createServer((q, r) => setTimeout(() => r.end('ok'), +q.url.slice(1) || 0))
+  .listen(+process.env.PORT, '127.0.0.1');
+"""
+
+
+@pytest.mark.parametrize("major", MAJORS)
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP], ids=["stop", "reload"])
+def test_what_lies_unread_before_a_busy_loop_is_answered(program, major, how):
+    pid1, port = program(BUSY, major)
+    crowd = Crowd(port, ["/100"] * 60)
+    time.sleep(0.25)
+    pid1.send(how)
+    assert not crowd.lost()
+
+
+@pytest.mark.parametrize("balance", ["shared", "round-robin"])
+def test_the_same_however_connections_are_spread(program, balance):
+    pid1, port = program(BUSY, NODEINIT_BALANCE=balance)
+    crowd = Crowd(port, ["/50"] * 40)
+    time.sleep(0.25)
+    pid1.send(signal.SIGTERM)
+    assert not crowd.lost()
+
+
+@pytest.mark.parametrize("how", ["stop", "reload"])
+def test_a_request_has_the_time_that_the_grace_says(program, how):
+    pid1, port = program(SLOW, NODEINIT_GRACE="4s")
+    crowd = Crowd(port, ["/3200"])
+    time.sleep(0.2)
+    pid1.send(signal.SIGTERM if how == "stop" else signal.SIGHUP)
+    assert not crowd.lost()
+
+
+def test_a_reload_waits_longer_than_the_grace(program):
+    pid1, port = program(SLOW, NODEINIT_GRACE="1s")
+    crowd = Crowd(port, ["/2500"])
+    time.sleep(0.2)
+    assert pid1.ctl("reload").code == 0
+    assert not crowd.lost()
+
+
+def test_a_drain_of_its_own_length_ends_in_time(program):
+    pid1, port = program(SLOW, NODEINIT_DRAIN="1s")
+    Crowd(port, ["/20000"])
+    time.sleep(0.2)
+    assert seconds(lambda: pid1.stop(signal.SIGTERM)) < 4
+    assert "drain cut off" in pid1.err
+
+
+@pytest.mark.parametrize("first", ["ctl stop", "SIGINT"])
+def test_another_kind_of_stop_does_not_hurry(program, first):
+    pid1, port = program(SLOW)
+    crowd = Crowd(port, ["/3000"])
+    time.sleep(0.2)
+    if first == "SIGINT":
+        pid1.send(signal.SIGINT)
+    else:
+        threading.Thread(target=pid1.ctl, args=("stop",), daemon=True).start()
+    pid1.wait_line("stopping")
+    time.sleep(0.5)
+    pid1.send(signal.SIGTERM)
+    assert not crowd.lost()
+    assert pid1.wait(10) == 0
+
+
+def test_the_same_signal_again_hurries(program):
+    pid1, port = program(SLOW)
+    Crowd(port, ["/7000"])
+    time.sleep(0.2)
+    pid1.send(signal.SIGTERM)
+    pid1.wait_line("stopping")
+    time.sleep(0.4)
+    assert seconds(lambda: pid1.stop(signal.SIGTERM)) < 3.5
+    assert "quick stop" in pid1.err
+
+
+def test_what_outlives_the_grace_is_said(program):
+    pid1, port = program(SLOW, NODEINIT_GRACE="2s")
+    Crowd(port, ["/9000"])
+    time.sleep(0.2)
+    pid1.stop(signal.SIGTERM)
+    pid1.wait_line(r"drain cut off after .*: 1 request was still in flight")
