@@ -120,9 +120,10 @@
         const socket = parser.socket;
         const response = socket && socket._httpMessage;
         if (response && !response.finished && isStream(response)) seen.streams++;
-        else if ((response && !response.writableFinished) || reading.has(parser)) seen.requests++;
-        else if (socket && socket.bytesRead > 0) seen.idle++;
-        else if (young) seen.requests++; // it may be about to ask
+        else if (response && !response.writableFinished) seen.requests++;
+        else if (!socket || socket.bytesRead === 0) seen.requests += young ? 1 : 0; // it may be about to ask
+        else if (reading.has(parser)) seen.requests++;
+        else seen.idle++;
       }
       seen.streams += Math.max((server._connections || 0) - all.length, 0); // upgraded ones
     }

@@ -1,6 +1,8 @@
 """Nothing in flight is cut by a stop or a reload: under a busy loop, at every length, whoever asks."""
 
+import http.client
 import signal
+import socket
 import threading
 import time
 
@@ -95,3 +97,23 @@ def test_what_outlives_the_grace_is_said(program):
     time.sleep(0.2)
     pid1.stop(signal.SIGTERM)
     pid1.wait_line(r"drain cut off after .*: 1 request was still in flight")
+
+
+def test_a_connection_that_never_asked_does_not_hold_up_a_reload(program):
+    pid1, port = program(SLOW, workers=1)
+    with socket.create_connection(("127.0.0.1", port)):
+        time.sleep(0.2)
+        assert seconds(lambda: pid1.ctl("reload")) < 5
+    assert "reload done" in pid1.err
+
+
+def test_idle_connections_linger_beside_a_reload_and_are_never_reset(program):
+    pid1, port = program(SLOW)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/")
+    assert connection.getresponse().read() == b"ok"
+    pid1.send(signal.SIGHUP)
+    pid1.wait_for(lambda: pid1.err.count(" is ready") == 4)
+    time.sleep(1)
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 200
