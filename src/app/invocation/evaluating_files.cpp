@@ -27,7 +27,8 @@ constexpr std::size_t kReadSize = 16384;
 constexpr std::string_view kMark = "\x01nodeinit\x01";
 constexpr std::string_view kProgram =
     "import(require('url').pathToFileURL(require('path').resolve(process.argv[1])))"
-    ".then(m=>process.stdout.write('\\x01nodeinit\\x01'+JSON.stringify(m.default??m)))"
+    ".then(m=>process.stdout.write('\\x01nodeinit\\x01'+JSON.stringify(m.default??m),()=>process."
+    "exit(0)))"
     ".catch(e=>{console.error(e);process.exit(1)})";
 
 // All that comes before the end of the pipe, or the part that came in time.

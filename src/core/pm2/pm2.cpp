@@ -217,6 +217,9 @@ class Application {
       if (const auto truth = value.boolean()) {
         text = *truth ? "true" : "false";
       }
+      if (!text && value && !value.is_null()) {
+        text = value.text();  // as PM2: a number with a fraction, an object as its JSON
+      }
       const bool named = !name.empty() && name.find('=') == std::string::npos;
       if (!named || has_zero(name) || (text ? has_zero(*text) : !value.is_null())) {
         problem(key, "\"" + printable(name, 60) + "\" must have a text, a number or a boolean");
@@ -254,7 +257,9 @@ class Application {
       problem(from, "must be a number of milliseconds");
       return;
     }
-    set(key, *time + std::string(suffix), from);
+    // PM2's largest delay is 15 s; a first one above it stays as it is.
+    const bool above = !suffix.empty() && parse_duration(*time) > 15s;
+    set(key, *time + (above ? ".." + *time : std::string(suffix)), from);
   }
 
   void map_times() {
@@ -282,7 +287,8 @@ class Application {
     if (const auto most = text_of(first({"max_restarts", "max_restart"}))) {
       // Deaths count while no worker is ready: PM2's 16 deaths of less than a second each.
       const bool some = *most != "0";
-      some ? set("restart_limit", *most + "/60s", "max_restarts")
+      const bool many = parse_number<std::uint64_t>(*most).value_or(0) > 1000;
+      some ? set("restart_limit", (many ? std::string("1000") : *most) + "/60s", "max_restarts")
            : remark("max_restarts", "no limit at all: the smallest useful one is 1");
     }
     const Json codes = app_.at("stop_exit_codes");

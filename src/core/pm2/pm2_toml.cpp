@@ -50,6 +50,13 @@ std::string without_comments(std::string_view json) {
       text += ' ';
       continue;
     }
+    if (!in_string && (rest.front() == '}' || rest.front() == ']')) {
+      // PM2 takes a comma behind the last one.
+      const auto last = text.find_last_not_of(" \t\r\n");
+      if (last != std::string::npos && text[last] == ',') {
+        text.erase(last, 1);
+      }
+    }
     in_string = rest.front() == '"' ? !in_string : in_string;
     text += rest.front();
   }

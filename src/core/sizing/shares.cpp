@@ -16,6 +16,10 @@ bool is_fixed(const ProgramConfig& program) {
 std::vector<ContainerPart> share_out(std::span<const ProgramConfig> programs, MilliCpu cpus) {
   std::vector<ContainerPart> parts(programs.size());
   if (programs.size() < 2) {
+    // One alone has all of the container, unless it was told to leave some of the memory.
+    if (!programs.empty() && programs.front().share) {
+      parts.front().memory = *programs.front().share * 10;
+    }
     return parts;
   }
   const auto elastic = static_cast<unsigned>(std::ranges::count_if(

@@ -47,3 +47,12 @@ TEST_CASE("a program is never left without any memory at all") {
   const std::vector<ProgramConfig> both = {program(kAuto, 100), program(exactly(1))};
   CHECK(share_out(both, kFourCpus)[1].memory == 1);
 }
+
+TEST_CASE("one program alone plans with its share of the memory") {
+  ProgramConfig program;
+  program.share = 50;
+  const auto parts = share_out(std::vector<ProgramConfig>{program}, MilliCpu{2000});
+  REQUIRE(parts.size() == 1);
+  CHECK(parts[0].memory == 500);
+  CHECK(parts[0].cpu == 1000);
+}
