@@ -96,9 +96,21 @@ int explain(const Invocation& invocation) {
   }
   const Config config = deployment->whole_config();
   const std::vector<Plan> plans = deployment->plans();
-  const std::string text = invocation.json
-                               ? explain_json(resources, config, plans).indented_text() + "\n"
-                               : explain_text(resources, config, plans);
+  const std::string reason =
+      deployment->mode == Mode::single ? deployment->programs.front().reason : "";
+  std::string text;
+  if (invocation.json) {
+    wire::Json json = explain_json(resources, config, plans);
+    if (!reason.empty()) {
+      json.set("workers", 1).set("heap_mb", nullptr).set("one_process_because", reason);
+    }
+    text = json.indented_text() + "\n";
+  } else {
+    if (!reason.empty()) {
+      text = fmt::format("one process, run as it is: {}\nA cluster would have:\n", reason);
+    }
+    text += explain_text(resources, config, plans);
+  }
   (void)std::fwrite(text.data(), 1, text.size(), stdout);  // nobody is left to hear of a failure
   return 0;
 }

@@ -23,6 +23,13 @@ class FileReader {
   virtual Result<std::string> read(std::string_view path) const = 0;
 
   virtual bool is_directory(std::string_view path) const = 0;
+
+  // The beginning of a file that may be executed: enough of it to tell what runs it, or what a short script says.
+  // Errors as read() has them; EACCES, too, where it may not be executed.
+  virtual Result<std::string> read_program(std::string_view path) const { return read(path); }
+
+  // The names of the folders in a folder, sorted; none when it cannot be read.
+  virtual std::vector<std::string> folders_in(std::string_view /*path*/) const { return {}; }
 };
 
 }  // namespace ni

@@ -14,6 +14,8 @@
 namespace ni::app {
 namespace {
 
+constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
+
 // Absolute. When the directory is gone nothing is found in it, and spawn() will say so.
 std::string working_directory(const ProgramConfig& program) {
   const std::string wanted = program.directory.value_or("");
@@ -23,6 +25,22 @@ std::string working_directory(const ProgramConfig& program) {
   std::array<char, PATH_MAX> here{};
   const std::string current = ::getcwd(here.data(), here.size()) != nullptr ? here.data() : "/";
   return wanted.empty() ? current : current + "/" + wanted;
+}
+
+Launch launch_of(const ProgramConfig& program, Mode mode, const Environment& environment) {
+  const auto value = [&](std::string_view name) {
+    const auto own = find_variable(program.environment, name);
+    return std::string(own ? *own : find_variable(environment, name).value_or(""));
+  };
+  const std::string directory = working_directory(program);
+  const std::string path = value("PATH");
+  const std::string node_path = value("NODE_PATH");
+  return resolve_launch({.command = program.command,
+                         .mode = mode,
+                         .directory = directory,
+                         .path = path.empty() ? kDefaultPath : path,
+                         .node_path = node_path},
+                        ConfigFiles());
 }
 
 // Puts what `launch` found into the program's configuration.
@@ -43,7 +61,7 @@ void take_over(ProgramConfig& program, const Launch& launch, const Environment& 
       path += folder + ":";
     }
     path +=
-        own.value_or(find_variable(environment, "PATH").value_or("/usr/local/bin:/usr/bin:/bin"));
+        own.value_or(find_variable(environment, "PATH").value_or(kDefaultPath));
     std::erase_if(program.environment, [](const auto& entry) { return entry.first == "PATH"; });
     program.environment.emplace_back("PATH", std::move(path));
   }
@@ -56,11 +74,8 @@ bool is_plainly_single(const Invocation& invocation) {
   if (config.programs.size() != 1 || config.mode != Mode::automatic) {
     return config.programs.size() == 1 && config.mode == Mode::single;
   }
-  const ProgramConfig& program = config.programs.front();
-  const std::string directory = working_directory(program);
-  const Launch launch = resolve_launch(
-      {.command = program.command, .mode = config.mode, .directory = directory}, ConfigFiles());
-  return launch.mode == Mode::single && launch.advice.empty();
+  const Launch launch = launch_of(config.programs.front(), config.mode, invocation.environment);
+  return launch.mode == Mode::single && launch.advice.empty() && launch.note.empty();
 }
 
 void DeployedProgram::replace(DeployedProgram again) {
@@ -97,9 +112,7 @@ Result<Deployment> deploy(const Invocation& invocation, const Resources& resourc
     }
     // Several programs are always supervised: single mode knows only one worker.
     const Mode mode = configs.size() > 1 ? Mode::cluster : invocation.config.mode;
-    const std::string directory = working_directory(program);
-    Launch launch = resolve_launch(
-        {.command = program.command, .mode = mode, .directory = directory}, ConfigFiles());
+    Launch launch = launch_of(program, mode, invocation.environment);
     if (launch.mode == Mode::cluster) {
       if (launch.argv != program.command) {
         deployment.remarks.push_back({LogLevel::info, launch.reason});
@@ -110,6 +123,9 @@ Result<Deployment> deploy(const Invocation& invocation, const Resources& resourc
     if (!launch.advice.empty()) {
       deployment.remarks.push_back({LogLevel::warn, launch.advice});
     }
+    if (!launch.note.empty()) {
+      deployment.remarks.push_back({LogLevel::info, launch.note});
+    }
     launches.push_back(std::move(launch));
   }
   auto plans = plan_programs(resources, deployment.container, invocation.environment);
@@ -118,6 +134,7 @@ Result<Deployment> deploy(const Invocation& invocation, const Resources& resourc
     DeployedProgram program{.id = ProgramId{static_cast<std::uint32_t>(i)},
                             .config = std::move(config),
                             .plan = std::move(plans[i]),
+                            .reason = launches[i].reason,
                             .launcher = {},
                             .memory_allowed = {}};
     program.memory_allowed =

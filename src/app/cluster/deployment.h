@@ -29,6 +29,7 @@ struct DeployedProgram {
   ProgramId id;
   ProgramConfig config;  // the command that is really run, where, with which variables
   Plan plan;
+  std::string reason;                   // why it is one process, or many
   std::optional<Launcher> launcher;     // cluster mode only
   std::optional<Bytes> memory_allowed;  // NODEINIT_MAX_MEMORY of each worker, in bytes
 

@@ -4,8 +4,11 @@
 // another root.
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <string>
+#include <vector>
 
 #include "base/file_reader.h"
 #include "sys/read_file.h"
@@ -38,8 +41,24 @@ class ConfigFiles final : public FileReader {
     struct ::stat status {};
     return ::stat(std::string(path).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
   }
+  Result<std::string> read_program(std::string_view path) const override {
+    const std::string name(path);
+    struct ::stat status {};
+    if (::stat(name.c_str(), &status) != 0 || ::access(name.c_str(), X_OK) != 0) {
+      return Error{.operation = "execute", .subject = name, .code = errno, .reason = {}};
+    }
+    if (!S_ISREG(status.st_mode)) {
+      return Error{.operation = "execute", .subject = name, .code = EACCES, .reason = {}};
+    }
+    return sys::read_beginning(name, kProgramBeginning);
+  }
+  std::vector<std::string> folders_in(std::string_view path) const override {
+    return sys::folders_in(std::string(path));
+  }
 
  private:
+  static constexpr std::size_t kProgramBeginning = std::size_t{16} * 1024;
+
   std::string known_path_;
   std::string known_text_;
 };

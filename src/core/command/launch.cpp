@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "core/command/node_command.h"
 #include "core/command/package_script.h"
+#include "core/command/program_file.h"
 #include "core/command/shell_words.h"
 #include "core/settings/command_text.h"
 
@@ -19,12 +20,11 @@ constexpr int kMostLevels = 8;  // npm start → npm run serve → sh -c … →
 
 constexpr auto kShells = std::to_array<std::string_view>({"sh", "bash", "dash", "ash"});
 
-// Tools of node_modules/.bin that are themselves the server, in their own process (checked: next
-// start). Others (tsx, nodemon, ts-node-dev, nest, concurrently …) start the server as a process of
-// theirs, which cannot be shared.
-constexpr auto kServers =
-    std::to_array<std::string_view>({"next", "fastify", "http-server", "serve", "remix-serve",
-                                     "react-router-serve", "json-server"});
+// Node programs that start the real one as a process of theirs, often with an environment of its own: never the server.
+constexpr auto kWrappers = std::to_array<std::string_view>(
+    {"c8", "conc", "concurrently", "cross-env", "cross-env-shell", "dotenv", "dotenvx", "env-cmd", "infisical",
+     "lerna", "npm-run-all", "nps", "nx", "nyc", "onchange", "react-scripts", "run-p", "run-s",
+     "start-server-and-test", "supervisor", "turbo", "vite-node", "wireit", "zx"});
 // What to write in place of a tool that starts processes of its own.
 struct Fix {
   std::string_view tool;
@@ -55,10 +55,75 @@ bool contains(std::span<const std::string_view> list, std::string_view word) {
   return std::ranges::find(list, word) != list.end();
 }
 
+// `path` as seen from `directory`.
+std::string below(std::string_view directory, std::string_view path) {
+  while (path.starts_with("./")) path.remove_prefix(2);
+  return path.starts_with('/') ? std::string(path) : fmt::format("{}/{}", directory, path);
+}
+
+// Where the text of `sh -c TEXT` stands, if the shell adds nothing to it: -e and -u make no difference to one command.
+// A login shell (-l) does: the profiles that it reads set PATH and what else they like.
+std::optional<std::size_t> plain_shell_text(const std::vector<std::string>& argv) {
+  for (std::size_t i = 1; i + 1 < argv.size(); ++i) {
+    const std::string_view word = argv[i];
+    if (word.size() < 2 || word[0] != '-' || word.find_first_not_of("ceu", 1) != std::string_view::npos) {
+      return std::nullopt;
+    }
+    if (word.find('c') != std::string_view::npos) {
+      return i + 1;
+    }
+  }
+  return std::nullopt;
+}
+
+// Why what is run as it is may start Node all the same, for a person; empty: nothing says that it does.
+std::string may_start_node(const LaunchQuestion& question, const FileReader& files) {
+  const std::span<const std::string> words = question.command;
+  const std::string_view program = base_name(words.front());
+  if (is_node(words.front())) {
+    const NodeCommand command = parse_node_command(words);
+    const bool serves = command.because == "node --watch" || command.because == "node --watch-path" ||
+                        command.because == "a script on standard input" ||
+                        std::ranges::any_of(words, [](const std::string& word) {
+                          return word.find(".listen(") != std::string::npos;
+                        });
+    return serves ? command.because : "";
+  }
+  if (is_package_manager(program)) {
+    constexpr auto kRuns = std::to_array<std::string_view>({"exec", "x", "dlx", "run", "run-script", "start"});
+    const bool runs = program == "npx" || program == "pnpx" || std::ranges::any_of(words.subspan(1), [&](auto& word) {
+                        return contains(kRuns, word);
+                      });
+    return runs ? fmt::format("{} keeps the program as a process of its own", program) : "";
+  }
+  if (contains(kWrappers, program)) {
+    return fmt::format("{} starts the program as a process of its own", program);
+  }
+  const bool shell = contains(kShells, program);
+  std::string file = words.front();
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (is_program_of_node(word) || (shell && names_node(word))) {
+      return fmt::format("{} starts it", program);
+    }
+    if (shell && !word.starts_with('-') && file == words.front()) {
+      file = word;
+    }
+  }
+  if (shell ? file == words.front() : file.find('/') == std::string::npos) {
+    return "";
+  }
+  const std::string place = below(question.directory, file);
+  const Result<std::string> text = shell ? files.read(place) : files.read_program(place);
+  const bool is_script = text && (shell || contains(kShells, interpreter_of(*text)));
+  return is_script && names_node(*text) ? fmt::format("{} names it", base_name(file)) : "";
+}
+
 // One way down from a wrapper to what it runs.
 class Resolution {
  public:
-  Resolution(const LaunchQuestion& question, const FileReader& files) : files_(files) {
+  Resolution(const LaunchQuestion& question, const FileReader& files)
+      : question_(question), files_(files) {
     launch_.argv.assign(question.command.begin(), question.command.end());
     directory_ = question.directory;
   }
@@ -100,8 +165,9 @@ class Resolution {
 
   void shell() {
     const std::vector<std::string>& argv = launch_.argv;
-    if (argv.size() != 3 || argv[1] != "-c") return finish("a shell");
-    const std::optional<PlainCommand> plain = parse_plain_command(argv[2]);
+    const std::optional<std::size_t> text = plain_shell_text(argv);
+    if (!text) return finish("a shell");
+    const std::optional<PlainCommand> plain = parse_plain_command(argv[*text]);
     if (!plain) {
       return finish(fmt::format("{} -c with more than one plain command", base_name(argv[0])));
     }
@@ -156,21 +222,49 @@ class Resolution {
           name);
       return finish(fmt::format("{} is not node", name));
     }
+    if (contains(kWrappers, name)) {
+      return finish(fmt::format("{} starts the program as a process of its own", name));
+    }
     // `next dev` and `next build` start processes of their own; only `start` is a server.
     const bool starts = name != "next" || (launch_.argv.size() > 1 && launch_.argv[1] == "start");
-    if (!starts || !contains(kServers, name)) return finish(fmt::format("{} is not node", name));
-    for (const std::string& folder : launch_.path) {
-      const std::string path = fmt::format("{}/{}", folder, name);
-      const Result<std::string> text = files_.read(path);
-      if (!text) continue;
-      const std::string_view first = first_line(*text);
-      if (!first.starts_with("#!") || !is_node(trim(first.substr(first.find_last_of(" /") + 1))))
-        break;
-      launch_.argv.front() = path;
-      launch_.argv.insert(launch_.argv.begin(), "node");
-      return;
+    const std::optional<Interpreted> file = starts ? launcher() : std::nullopt;
+    if (!file) {
+      return finish(fmt::format("{} is not node", name));
     }
-    finish(fmt::format("{} is not node", name));
+    const std::vector<std::string> arguments(launch_.argv.begin() + 1, launch_.argv.end());
+    launch_.argv = file->words;
+    launch_.argv.insert(launch_.argv.end(), arguments.begin(), arguments.end());
+    if (!file->node_path.empty()) {
+      const std::string own = question_.node_path.empty() ? "" : fmt::format(":{}", question_.node_path);
+      launch_.environment.emplace_back("NODE_PATH", file->node_path + own);
+    }
+    if (through_.empty()) {
+      through_ = name;
+    }
+  }
+
+  // What the first word is, if it is a script of node's: looked up as execvp(3) would.
+  std::optional<Interpreted> launcher() const {
+    const std::string& program = launch_.argv.front();
+    std::vector<std::string> candidates;
+    if (program.find('/') != std::string::npos) {
+      candidates.push_back(program);
+    } else {
+      for (const std::string& folder : launch_.path) {
+        candidates.push_back(fmt::format("{}/{}", folder, program));
+      }
+      for (const std::string_view folder : split(question_.path, ':')) {
+        candidates.push_back(fmt::format("{}/{}", folder.empty() ? "." : folder, program));
+      }
+    }
+    for (const std::string& path : candidates) {
+      const Result<std::string> text = files_.read_program(below(directory_, path));
+      if (!text) {
+        continue;
+      }
+      return interpreted(path, *text);
+    }
+    return std::nullopt;
   }
 
   void replace(const PlainCommand& command, std::string_view wrapper) {
@@ -187,6 +281,7 @@ class Resolution {
                          : fmt::format("{} runs `{}`", through_, join_command(launch_.argv));
   }
 
+  const LaunchQuestion& question_;
   const FileReader& files_;
   Launch launch_;
   std::string directory_;
@@ -219,7 +314,8 @@ Launch resolve_launch(const LaunchQuestion& question, const FileReader& files) {
     return launch;
   }
   Launch launch = Resolution(question, files).run();
-  if (!launch.node) {
+  const bool other_runtime = question.mode == Mode::cluster && fix_is_the_mode(launch.argv.front());
+  if (!launch.node && !other_runtime) {
     // A wrapper that leads to no node command stays what it is, with its own ways.
     Launch plain = untouched(question);
     plain.reason = std::move(launch.reason);
@@ -231,6 +327,14 @@ Launch resolve_launch(const LaunchQuestion& question, const FileReader& files) {
   if (as_wanted) launch.advice.clear();
   launch.mode = cluster ? Mode::cluster : Mode::single;
   if (launch.reason.empty()) launch.reason = "wrappers inside wrappers";
+  if (!cluster && launch.advice.empty()) {
+    if (const std::string why = may_start_node(question, files); !why.empty()) {
+      launch.note = fmt::format(
+          "Node runs as one process here ({}); to have several, make the command `node FILE`, or let the script end in "
+          "`exec nodeinit node FILE`; NODEINIT_MODE=single says that one is wanted",
+          why);
+    }
+  }
   return launch;
 }
 

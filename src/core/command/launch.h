@@ -2,9 +2,10 @@
 
 // What is really to be run, and in which mode. `npm start` is npm, which would swallow the IPC
 // channel and keep the application as an ordinary grandchild; so `npm start`, `npm run X`, yarn,
-// pnpm, `node --run X` and `sh -c "…"` are looked through, down to the node command that they would
-// run. What cannot be looked through (a shell's doing, pre and post scripts, a tool that starts
-// processes of its own) is run as it is, as one worker, and `advice` says what to do.
+// pnpm, npx, `node --run X`, `sh -c "…"` and launchers (a file whose first line names node, as in node_modules/.bin)
+// are looked through, down to the node command that they would run. What cannot be looked through (a shell's doing, pre
+// and post scripts, a tool that starts processes of its own) is run as it is, as one worker, and `advice` or `note` says
+// what to do.
 
 #include <span>
 #include <string>
@@ -21,6 +22,8 @@ struct LaunchQuestion {
   std::span<const std::string> command;  // as the user wrote it, not empty
   Mode mode = Mode::automatic;
   std::string_view directory;  // absolute: where it is run
+  std::string_view path;       // its PATH
+  std::string_view node_path;  // its NODE_PATH
 };
 
 struct Launch {
@@ -33,6 +36,7 @@ struct Launch {
   std::string directory;  // to be run there; empty: where we are
   std::string reason;     // "node with the script server.js", "npm start runs `node server.js`"
   std::string advice;     // not empty: a warning that names the fix
+  std::string note;       // not empty: why what may start Node stays one process, and what changes that
 };
 
 // Deno speaks the cluster protocol but never accepts on a socket that it is given: whatever was

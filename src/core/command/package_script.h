@@ -2,6 +2,7 @@
 
 // Scripts of package.json, as npm, yarn, pnpm and `node --run` would run them.
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,16 +15,24 @@
 
 namespace ni {
 
-bool is_package_manager(std::string_view program);  // npm, yarn, pnpm
+bool is_package_manager(std::string_view program);  // npm, yarn, pnpm, npx
 
 struct ScriptCall {
   std::string script;                  // "start"
   std::vector<std::string> arguments;  // put behind the script's own
   std::string directory;               // --prefix, -C, --cwd; empty: here
+  std::string workspace;               // -w, --filter, yarn workspace; empty: none
   bool runs_hooks = true;              // prestart and poststart belong to it
+  enum class Means : std::uint8_t {
+    script,
+    script_or_bin,  // yarn X: a program of node_modules/.bin when there is no such script
+    bin             // npx X, npm exec X: of the package where we are, or of a folder above
+  };
+  Means means = Means::script;
 };
 
-// nullopt: not a script (npm install), or with options that we do not know the meaning of.
+// nullopt: not a script (npm install), or with options that we do not know the meaning of. The name of a `bin` is not
+// looked up here: find_script() gives it as the command's first word, with the folders to look in.
 std::optional<ScriptCall> parse_script_call(std::span<const std::string> argv);
 
 struct ScriptFound {
