@@ -60,8 +60,7 @@ void take_over(ProgramConfig& program, const Launch& launch, const Environment& 
     for (const std::string& folder : launch.path) {
       path += folder + ":";
     }
-    path +=
-        own.value_or(find_variable(environment, "PATH").value_or(kDefaultPath));
+    path += own.value_or(find_variable(environment, "PATH").value_or(kDefaultPath));
     std::erase_if(program.environment, [](const auto& entry) { return entry.first == "PATH"; });
     program.environment.emplace_back("PATH", std::move(path));
   }

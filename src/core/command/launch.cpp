@@ -21,10 +21,30 @@ constexpr int kMostLevels = 8;  // npm start → npm run serve → sh -c … →
 constexpr auto kShells = std::to_array<std::string_view>({"sh", "bash", "dash", "ash"});
 
 // Node programs that start the real one as a process of theirs, often with an environment of its own: never the server.
-constexpr auto kWrappers = std::to_array<std::string_view>(
-    {"c8", "conc", "concurrently", "cross-env", "cross-env-shell", "dotenv", "dotenvx", "env-cmd", "infisical",
-     "lerna", "npm-run-all", "nps", "nx", "nyc", "onchange", "react-scripts", "run-p", "run-s",
-     "start-server-and-test", "supervisor", "turbo", "vite-node", "wireit", "zx"});
+constexpr auto kWrappers = std::to_array<std::string_view>({"c8",
+                                                            "conc",
+                                                            "concurrently",
+                                                            "cross-env",
+                                                            "cross-env-shell",
+                                                            "dotenv",
+                                                            "dotenvx",
+                                                            "env-cmd",
+                                                            "infisical",
+                                                            "lerna",
+                                                            "npm-run-all",
+                                                            "nps",
+                                                            "nx",
+                                                            "nyc",
+                                                            "onchange",
+                                                            "react-scripts",
+                                                            "run-p",
+                                                            "run-s",
+                                                            "start-server-and-test",
+                                                            "supervisor",
+                                                            "turbo",
+                                                            "vite-node",
+                                                            "wireit",
+                                                            "zx"});
 // What to write in place of a tool that starts processes of its own.
 struct Fix {
   std::string_view tool;
@@ -66,7 +86,8 @@ std::string below(std::string_view directory, std::string_view path) {
 std::optional<std::size_t> plain_shell_text(const std::vector<std::string>& argv) {
   for (std::size_t i = 1; i + 1 < argv.size(); ++i) {
     const std::string_view word = argv[i];
-    if (word.size() < 2 || word[0] != '-' || word.find_first_not_of("ceu", 1) != std::string_view::npos) {
+    if (word.size() < 2 || word[0] != '-' ||
+        word.find_first_not_of("ceu", 1) != std::string_view::npos) {
       return std::nullopt;
     }
     if (word.find('c') != std::string_view::npos) {
@@ -82,7 +103,8 @@ std::string may_start_node(const LaunchQuestion& question, const FileReader& fil
   const std::string_view program = base_name(words.front());
   if (is_node(words.front())) {
     const NodeCommand command = parse_node_command(words);
-    const bool serves = command.because == "node --watch" || command.because == "node --watch-path" ||
+    const bool serves = command.because == "node --watch" ||
+                        command.because == "node --watch-path" ||
                         command.because == "a script on standard input" ||
                         std::ranges::any_of(words, [](const std::string& word) {
                           return word.find(".listen(") != std::string::npos;
@@ -90,10 +112,11 @@ std::string may_start_node(const LaunchQuestion& question, const FileReader& fil
     return serves ? command.because : "";
   }
   if (is_package_manager(program)) {
-    constexpr auto kRuns = std::to_array<std::string_view>({"exec", "x", "dlx", "run", "run-script", "start"});
-    const bool runs = program == "npx" || program == "pnpx" || std::ranges::any_of(words.subspan(1), [&](auto& word) {
-                        return contains(kRuns, word);
-                      });
+    constexpr auto kRuns =
+        std::to_array<std::string_view>({"exec", "x", "dlx", "run", "run-script", "start"});
+    const bool runs =
+        program == "npx" || program == "pnpx" ||
+        std::ranges::any_of(words.subspan(1), [&](auto& word) { return contains(kRuns, word); });
     return runs ? fmt::format("{} keeps the program as a process of its own", program) : "";
   }
   if (contains(kWrappers, program)) {
@@ -235,7 +258,8 @@ class Resolution {
     launch_.argv = file->words;
     launch_.argv.insert(launch_.argv.end(), arguments.begin(), arguments.end());
     if (!file->node_path.empty()) {
-      const std::string own = question_.node_path.empty() ? "" : fmt::format(":{}", question_.node_path);
+      const std::string own =
+          question_.node_path.empty() ? "" : fmt::format(":{}", question_.node_path);
       launch_.environment.emplace_back("NODE_PATH", file->node_path + own);
     }
     if (through_.empty()) {
@@ -330,7 +354,8 @@ Launch resolve_launch(const LaunchQuestion& question, const FileReader& files) {
   if (!cluster && launch.advice.empty()) {
     if (const std::string why = may_start_node(question, files); !why.empty()) {
       launch.note = fmt::format(
-          "Node runs as one process here ({}); to have several, make the command `node FILE`, or let the script end in "
+          "Node runs as one process here ({}); to have several, make the command `node FILE`, or "
+          "let the script end in "
           "`exec nodeinit node FILE`; NODEINIT_MODE=single says that one is wanted",
           why);
     }

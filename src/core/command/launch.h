@@ -36,7 +36,7 @@ struct Launch {
   std::string directory;  // to be run there; empty: where we are
   std::string reason;     // "node with the script server.js", "npm start runs `node server.js`"
   std::string advice;     // not empty: a warning that names the fix
-  std::string note;       // not empty: why what may start Node stays one process, and what changes that
+  std::string note;  // not empty: why what may start Node stays one process, and what changes that
 };
 
 // Deno speaks the cluster protocol but never accepts on a socket that it is given: whatever was

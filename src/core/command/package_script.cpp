@@ -89,8 +89,9 @@ class CallReader {
   }
 
  private:
-  static constexpr auto kCommands = std::to_array<std::string_view>(
-      {"install", "i", "add", "remove", "exec", "dlx", "node", "create", "init", "test", "up", "update"});
+  static constexpr auto kCommands =
+      std::to_array<std::string_view>({"install", "i", "add", "remove", "exec", "dlx", "node",
+                                       "create", "init", "test", "up", "update"});
 
   bool npm() const { return name_ == "npm"; }
   bool is_bin() const { return call_.means == ScriptCall::Means::bin; }
@@ -115,7 +116,8 @@ class CallReader {
       take_rest(at_ + 1);
       return named;
     }
-    if (named && (!npm() || is_bin())) {  // npm takes its own options up to "--", the others up to the name
+    if (named &&
+        (!npm() || is_bin())) {  // npm takes its own options up to "--", the others up to the name
       take_rest(at_);
       return true;
     }
@@ -135,11 +137,13 @@ class CallReader {
     if (filters && call_.workspace.empty()) {
       call_.workspace = value_of(word, option);
       // A pattern, or a package with those that it needs, may be several.
-      return !call_.workspace.empty() && call_.workspace.find_first_of("*!^{}[]") == std::string::npos &&
+      return !call_.workspace.empty() &&
+             call_.workspace.find_first_of("*!^{}[]") == std::string::npos &&
              call_.workspace.find("...") == std::string::npos;
     }
     if (is_bin()) {
-      constexpr auto kOfNpx = std::to_array<std::string_view>({"-y", "--yes", "--no", "--no-install"});
+      constexpr auto kOfNpx =
+          std::to_array<std::string_view>({"-y", "--yes", "--no", "--no-install"});
       if (word == "--" || std::ranges::find(kOfNpx, word) != kOfNpx.end()) {
         return true;
       }
@@ -154,7 +158,8 @@ class CallReader {
     }
     if (!run_ && (word == "run" || word == "run-script" || word == "rum")) {
       run_ = true;
-      call_.means = name_.starts_with("yarn") ? ScriptCall::Means::script_or_bin : ScriptCall::Means::script;
+      call_.means =
+          name_.starts_with("yarn") ? ScriptCall::Means::script_or_bin : ScriptCall::Means::script;
       return true;
     }
     if (!run_ && (word == "exec" || (npm() && word == "x"))) {
@@ -193,7 +198,8 @@ void add_bin_folders(ScriptFound& found, const std::string& from) {
   }
 }
 
-bool holds(const std::vector<std::string>& folders, const std::string& program, const FileReader& files) {
+bool holds(const std::vector<std::string>& folders, const std::string& program,
+           const FileReader& files) {
   return std::ranges::any_of(folders, [&](const std::string& folder) {
     return static_cast<bool>(files.read_program(join(folder, program)));
   });
@@ -208,7 +214,8 @@ ScriptFound find_bin(const ScriptCall& call, const std::string& place, const Fil
   }
   found.command.emplace();
   found.command->words = {call.script};
-  found.command->words.insert(found.command->words.end(), call.arguments.begin(), call.arguments.end());
+  found.command->words.insert(found.command->words.end(), call.arguments.begin(),
+                              call.arguments.end());
   found.directory = place;
   return found;
 }

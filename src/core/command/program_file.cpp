@@ -10,8 +10,8 @@ namespace ni {
 namespace {
 
 constexpr auto kOfNode = std::to_array<std::string_view>(
-    {"node", "nodejs", "npm", "npx", "yarn", "yarnpkg", "pnpm", "pnpx", "corepack", "tsx", "ts-node", "nodemon",
-     "bun", "bunx", "deno"});
+    {"node", "nodejs", "npm", "npx", "yarn", "yarnpkg", "pnpm", "pnpx", "corepack", "tsx",
+     "ts-node", "nodemon", "bun", "bunx", "deno"});
 
 std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
@@ -32,7 +32,8 @@ std::optional<Interpreted> shim(std::string_view path, std::string_view text) {
     constexpr std::string_view kNodePath = "export NODE_PATH=\"";
     const std::string_view trimmed = trim(line);
     if (trimmed.starts_with(kNodePath) && trimmed.ends_with('"')) {
-      const std::string_view value = trimmed.substr(kNodePath.size(), trimmed.size() - kNodePath.size() - 1);
+      const std::string_view value =
+          trimmed.substr(kNodePath.size(), trimmed.size() - kNodePath.size() - 1);
       if (value.find('$') == std::string_view::npos) {
         result.node_path = value;
       }
@@ -53,7 +54,8 @@ std::optional<Interpreted> shim(std::string_view path, std::string_view text) {
       }
       result.words.emplace_back(words[i]);
     }
-    result.words.push_back(folder + std::string(target.substr(kBase.size(), target.size() - kBase.size() - 1)));
+    result.words.push_back(
+        folder + std::string(target.substr(kBase.size(), target.size() - kBase.size() - 1)));
     return result;
   }
   return std::nullopt;
@@ -92,7 +94,8 @@ std::optional<Interpreted> interpreted(std::string_view path, std::string_view t
     if (!words.empty() && (words[0] == "-S" || words[0] == "--split-string")) {
       words.erase(words.begin());
     } else if (words.size() > 1) {
-      return std::nullopt;  // the kernel hands all that follows over as one word: there is no such program
+      return std::
+          nullopt;  // the kernel hands all that follows over as one word: there is no such program
     }
     if (line.find_first_of("\\$\"'#=") != std::string_view::npos) {
       return std::nullopt;

@@ -12,8 +12,9 @@
 namespace ni {
 
 struct Interpreted {
-  std::vector<std::string> words;  // what stands before the arguments: node, /app/node_modules/.bin/next
-  std::string node_path;           // folders that a shim puts first in NODE_PATH
+  std::vector<std::string>
+      words;              // what stands before the arguments: node, /app/node_modules/.bin/next
+  std::string node_path;  // folders that a shim puts first in NODE_PATH
 };
 
 // `path` as it is executed, `text` its beginning. nullopt: no script, or one that another program must read (a shell,

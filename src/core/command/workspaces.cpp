@@ -15,7 +15,8 @@ constexpr std::size_t kMostFolders = 1000;  // looked at below one root
 
 std::string parent(std::string_view directory) {
   const std::size_t slash = directory.rfind('/');
-  return slash == 0 || slash == std::string_view::npos ? "/" : std::string(directory.substr(0, slash));
+  return slash == 0 || slash == std::string_view::npos ? "/"
+                                                       : std::string(directory.substr(0, slash));
 }
 
 wire::Json package_in(const std::string& folder, const FileReader& files) {
@@ -80,7 +81,8 @@ void add_folders(const std::string& root, std::string_view pattern, const FileRe
 
 }  // namespace
 
-std::optional<std::string> find_workspace(std::string_view name, std::string_view directory, const FileReader& files) {
+std::optional<std::string> find_workspace(std::string_view name, std::string_view directory,
+                                          const FileReader& files) {
   for (std::string root(directory);; root = parent(root)) {
     std::vector<std::string> folders;
     for (const std::string& pattern : patterns_of(root, files)) {

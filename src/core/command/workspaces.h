@@ -13,6 +13,7 @@ namespace ni {
 
 // The folder of the package that `name` means, looked for in the workspaces of the nearest folder from `directory`
 // upwards that declares any (package.json's "workspaces", pnpm-workspace.yaml). nullopt: none, or several.
-std::optional<std::string> find_workspace(std::string_view name, std::string_view directory, const FileReader& files);
+std::optional<std::string> find_workspace(std::string_view name, std::string_view directory,
+                                          const FileReader& files);
 
 }  // namespace ni

@@ -117,7 +117,8 @@ TEST_CASE("a launcher is found by its first line, along PATH, and run by the nod
                      {"/app/run.py", "#!/usr/bin/env python3\n"}});
   const auto line = [&](std::string_view command) {
     const std::vector<std::string> words = *split_command(command);
-    const Launch result = resolve_launch({.command = words, .directory = "/app", .path = "/none:/usr/bin"}, files);
+    const Launch result =
+        resolve_launch({.command = words, .directory = "/app", .path = "/none:/usr/bin"}, files);
     CHECK(result.node == (result.mode == Mode::cluster));
     return join_command(result.argv);
   };
@@ -129,7 +130,8 @@ TEST_CASE("a launcher is found by its first line, along PATH, and run by the nod
   CHECK(line("npx --no-install verdaccio") == "node /app/node_modules/.bin/verdaccio");
   CHECK(line("npm exec -- verdaccio -l 1") == "node /app/node_modules/.bin/verdaccio -l 1");
   CHECK(line("pnpm exec verdaccio") == "node /app/node_modules/.bin/verdaccio");
-  for (const char* command : {"./odd", "./run.py", "./missing", "npx unknown", "npx -p a verdaccio", "./none/tool"}) {
+  for (const char* command :
+       {"./odd", "./run.py", "./missing", "npx unknown", "npx -p a verdaccio", "./none/tool"}) {
     INFO(command);
     CHECK(line(command) == command);
   }
@@ -152,14 +154,16 @@ fi
 )sh";
   const Files files({{"/app/node_modules/.bin/serve", shim}});
   const std::vector<std::string> words = {"node_modules/.bin/serve", "-l", "80"};
-  const Launch result = resolve_launch({.command = words, .directory = "/app", .node_path = "/own"}, files);
+  const Launch result =
+      resolve_launch({.command = words, .directory = "/app", .node_path = "/own"}, files);
   CHECK(join_command(result.argv) == "node node_modules/.bin/../serve/build/main.js -l 80");
-  CHECK(result.environment == decltype(result.environment){
-                                  {"NODE_PATH", "/app/node_modules/.pnpm/node_modules:/own"}});
+  CHECK(result.environment ==
+        decltype(result.environment){{"NODE_PATH", "/app/node_modules/.pnpm/node_modules:/own"}});
 }
 
 TEST_CASE("a launcher of Bun or Deno is run by it when a cluster is asked for") {
-  const Files files({{"/app/serve", "#!/usr/bin/env bun\n"}, {"/app/deny", "#!/usr/bin/env -S deno run -A\n"}});
+  const Files files(
+      {{"/app/serve", "#!/usr/bin/env bun\n"}, {"/app/deny", "#!/usr/bin/env -S deno run -A\n"}});
   CHECK(join_command(launch("/app/serve a", files, Mode::cluster).argv) == "bun /app/serve a");
   CHECK(join_command(launch("/app/deny", files, Mode::cluster).argv) == "deno run -A /app/deny");
   CHECK(launch("/app/serve a", files).mode == Mode::single);
@@ -172,11 +176,14 @@ TEST_CASE("a workspace is found by the name of its package, or by its folder") {
     Result<std::string> read(std::string_view path) const override { return files_.read(path); }
     bool is_directory(std::string_view path) const override { return files_.is_directory(path); }
     std::vector<std::string> folders_in(std::string_view path) const override {
-      return path == "/app/packages" ? std::vector<std::string>{"api", "web"} : std::vector<std::string>{};
+      return path == "/app/packages" ? std::vector<std::string>{"api", "web"}
+                                     : std::vector<std::string>{};
     }
     Files files_{{{"/app/package.json", R"({"workspaces":["packages/*"]})"},
-                  {"/app/packages/api/package.json", R"({"name":"@x/api","scripts":{"start":"node api.js"}})"},
-                  {"/app/packages/web/package.json", R"({"name":"web","scripts":{"start":"node web.js"}})"}}};
+                  {"/app/packages/api/package.json",
+                   R"({"name":"@x/api","scripts":{"start":"node api.js"}})"},
+                  {"/app/packages/web/package.json",
+                   R"({"name":"web","scripts":{"start":"node web.js"}})"}}};
   } const files;
   for (const char* command :
        {"npm start -w web", "npm --workspace=packages/web start", "npm run start --workspace web",
@@ -190,8 +197,10 @@ TEST_CASE("a workspace is found by the name of its package, or by its folder") {
     CHECK(result.advice.empty());
   }
   const std::vector<std::string> unscoped = {"pnpm", "--filter", "api", "start"};
-  CHECK(resolve_launch({.command = unscoped, .directory = "/app"}, files).directory == "/app/packages/api");
-  for (const char* command : {"pnpm --filter 'web...' start", "pnpm -F '*' start", "npm start -w other"}) {
+  CHECK(resolve_launch({.command = unscoped, .directory = "/app"}, files).directory ==
+        "/app/packages/api");
+  for (const char* command :
+       {"pnpm --filter 'web...' start", "pnpm -F '*' start", "npm start -w other"}) {
     INFO(command);
     const std::vector<std::string> words = *split_command(command);
     CHECK(resolve_launch({.command = words, .directory = "/app"}, files).mode == Mode::single);
@@ -199,7 +208,8 @@ TEST_CASE("a workspace is found by the name of its package, or by its folder") {
 }
 
 TEST_CASE("sh -c with one plain command is looked through, a login shell is not") {
-  for (const char* command : {"sh -c 'exec node x.js'", "bash -ec 'node x.js'", "sh -e -c 'node x.js' name more"}) {
+  for (const char* command :
+       {"sh -c 'exec node x.js'", "bash -ec 'node x.js'", "sh -e -c 'node x.js' name more"}) {
     INFO(command);
     CHECK(join_command(launch(command).argv) == "node x.js");
   }
@@ -214,17 +224,19 @@ TEST_CASE("what may start Node and stays one process is told once, what does not
                      {"/app/quiet.sh", "#!/bin/sh\n# not node\necho $NODE_ENV node_modules\n"},
                      {"/app/dotenv", "#!/usr/bin/env node\n"}});
   for (const char* command :
-       {"./start.sh", "sh start.sh", "sh -e /app/start.sh", "bash -lc 'node x.js'", "sh -c 'node a.js && node b.js'",
-        "./quiet.sh node app.js", "gosu app node app.js", "/app/dotenv -- node app.js",
-        "node --watch app.js", "node -e 'http.createServer().listen(80)'"}) {
+       {"./start.sh", "sh start.sh", "sh -e /app/start.sh", "bash -lc 'node x.js'",
+        "sh -c 'node a.js && node b.js'", "./quiet.sh node app.js", "gosu app node app.js",
+        "/app/dotenv -- node app.js", "node --watch app.js",
+        "node -e 'http.createServer().listen(80)'"}) {
     INFO(command);
     const Launch result = launch(command, files);
     CHECK(result.mode == Mode::single);
     CHECK(result.note.find("NODEINIT_MODE=single") != std::string::npos);
     CHECK(launch(command, files, Mode::single).note.empty());
   }
-  for (const char* command : {"./quiet.sh", "sh quiet.sh", "sh", "bash -l", "sleep 1", "python3 app.py", "./server",
-                              "node", "node -v", "node -e 1", "npm install", "sh -c 'sleep 1; exit 3'"}) {
+  for (const char* command :
+       {"./quiet.sh", "sh quiet.sh", "sh", "bash -l", "sleep 1", "python3 app.py", "./server",
+        "node", "node -v", "node -e 1", "npm install", "sh -c 'sleep 1; exit 3'"}) {
     INFO(command);
     CHECK(launch(command, files).note.empty());
   }

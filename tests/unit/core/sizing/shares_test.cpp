@@ -21,9 +21,11 @@ constexpr MilliCpu kFourCpus{4000};
 
 }  // namespace
 
-TEST_CASE("one program has the whole container") {
-  const std::vector<ProgramConfig> one = {program(kAuto, 30)};
+TEST_CASE("one program has the whole container, but for the memory that its share leaves") {
+  const std::vector<ProgramConfig> one = {program(kAuto)};
   CHECK(share_out(one, kFourCpus) == Parts{{1000, 1000}});
+  const std::vector<ProgramConfig> with_a_share = {program(kAuto, 30)};
+  CHECK(share_out(with_a_share, kFourCpus) == Parts{{1000, 300}});
   CHECK(share_out({}, kFourCpus).empty());
 }
 
