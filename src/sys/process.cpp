@@ -341,7 +341,7 @@ SpawnResult spawn(const SpawnRequest& request) {
   if (auto* failure = std::get_if<SpawnFailure>(&begun)) {
     return std::move(*failure);
   }
-  Starting& starting = std::get<Starting>(begun);
+  auto& starting = std::get<Starting>(begun);
   const Instant end = now() + kStartPatience;
   while (!starting.wait(kStartSlice)) {
     (void)send_signal(starting.pid(), signals::cont);

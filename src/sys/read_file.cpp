@@ -65,9 +65,10 @@ std::vector<std::string> folders_in(const std::string& path) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
   while (const dirent* const entry = directory ? ::readdir(directory.get()) : nullptr) {
     const std::string name = entry->d_name;
+    std::string inside = path + "/";
+    inside += name;
     struct ::stat status {};
-    if (!name.starts_with('.') && ::stat((path + "/" + name).c_str(), &status) == 0 &&
-        S_ISDIR(status.st_mode)) {
+    if (!name.starts_with('.') && ::stat(inside.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
       names.push_back(name);
     }
   }

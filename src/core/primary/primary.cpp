@@ -284,9 +284,10 @@ void Primary::forget(Incarnation id) {
 void Primary::set_serving(ProgramId program, const std::set<Incarnation>& serving) {
   if (stopping_) return;  // those that serve empty the queues
   for (auto& [id, worker] : workers_) {
-    if (worker.place.program == program)
+    if (worker.place.program == program) {
       worker.serving =
           serving.contains(id) && !worker.draining && !worker.retiring && !worker.ignored;
+    }
   }
   holders_changed(program);
 }
