@@ -177,6 +177,7 @@ class Supervisor {
   void drain_all(Turn turn);
   void hurry(Turn turn);
   void advance_stop(Turn turn);
+  static bool may_be_job(const Program& program);
   void program_finished(Program& program, int exit_code, const std::string& why, Turn turn);
   void finish(Turn turn);
 

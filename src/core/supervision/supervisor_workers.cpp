@@ -246,6 +246,11 @@ void Supervisor::died(Worker worker, ExitStatus status, DeathCause cause,
   }
 }
 
+// Whoever sets NODEINIT_READY=online has said that the program is a service.
+bool Supervisor::may_be_job(const Program& program) {
+  return program.stage == Program::Stage::probing && program.config.ready != Readiness::online;
+}
+
 // The slot has lost its current worker.
 void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, const Death& death,
                         const std::string& story, Turn turn) {
@@ -257,14 +262,14 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
   slot.state = SlotState::vacant;
   if (is_stopping() || death.cause == DeathCause::asked) {
     report(LogLevel::info, "worker_ended", story, &worker, turn);
-    if (program.stage == Program::Stage::probing && is_stopping()) {
+    if (may_be_job(program) && is_stopping()) {
       program.exit_code = death.status.as_exit_code();  // a job cut short has not succeeded
     }
     return;
   }
   const int code = death.status.as_exit_code();
   const bool is_job =
-      program.stage == Program::Stage::probing && program.config.restart == RestartMode::automatic;
+      may_be_job(program) && program.config.restart == RestartMode::automatic;
   if (is_job && death.cause != DeathCause::never_ready && !worker.lacked) {
     report(code == 0 ? LogLevel::info : LogLevel::error, "program_ended",
            story + ", without ever listening: it ran once", &worker, turn);

@@ -8,6 +8,7 @@ from .all_cases import CASES
 
 OTHERWISE = {
     "sig.std": "HUP reloads, TERM INT QUIT stop: test_cluster_signals.py",
+    "sig.rt": "RTMIN+3 stops: test_cluster_signals.py",
     "sig.jobctl": "TTIN and TTOU add and remove a worker: test_cluster_signals.py",
     "child.fds": "a worker has its channel, too: test_cluster_workers.py",
     "child.env": "a worker has the variables of Node's cluster, too: test_cluster_workers.py",

@@ -72,7 +72,7 @@ def test_usr1_reaches_slot_0_alone():
         assert recorded(run) == {0: [10, 12], 1: [12]}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGPWR, signal.SIGRTMIN + 3])
 def test_a_signal_to_stop_reaches_every_worker_once_as_it_came(number):
     with cluster.start(probe("record", f"{int(number)}=0")) as run:
         both_ready(run)

@@ -46,7 +46,7 @@ def told(terminal, number):
 
 @pytest.mark.parametrize("leader", LEADERS, ids=["container", "unshare"])
 def test_ctrl_c_stops_the_service_once_and_window_sizes_reach_every_worker(leader):
-    with Terminal(SERVICE, probe("record", "15=0"), leader) as terminal:
+    with Terminal(SERVICE, probe("record", "2=0"), leader) as terminal:
         terminal.wait("ready", count=2)
         terminal.settle()
         assert "signal" not in terminal.text
@@ -59,8 +59,8 @@ def test_ctrl_c_stops_the_service_once_and_window_sizes_reach_every_worker(leade
         terminal.type("\x03")
         terminal.expect(0)
         terminal.settle()
-        assert sorted(told(terminal, 15)) == ["signal 15 at 0", "signal 15 at 1"]
-        assert not told(terminal, 2)
+        assert sorted(told(terminal, 2)) == ["signal 2 at 0", "signal 2 at 1"]
+        assert not told(terminal, 15)
 
 
 def test_a_terminal_that_goes_away_stops_the_service():

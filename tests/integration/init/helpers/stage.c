@@ -9,7 +9,7 @@
 //   -c        no capability in the bounding set       -u UID   user        -n  no_new_privs
 //   -i SIG    ignored    -b SIG  blocked    -k SIG  pending, if blocked
 //   -s ERRNO  seccomp: every system call from 424 on fails with ERRNO      -x FD  closed
-//   -v ERRNO  seccomp: clone(CLONE_VFORK) fails with ERRNO, as when the kernel has no memory for a process
+//   -v ERRNO  seccomp: clone(2) of a process fails with ERRNO, as when the kernel has no memory for one
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -75,12 +75,12 @@ static void filter_system_calls(int error) {
   must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "seccomp");
 }
 
-static void refuse_vfork(int error) {
+static void refuse_processes(int error) {
   struct sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_VFORK, 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -135,7 +135,7 @@ static void inside(int option, const char* value) {
     case 'b': block(atoi(value)); break;
     case 'k': kill(getpid(), atoi(value)); break;
     case 's': filter_system_calls(atoi(value)); break;
-    case 'v': refuse_vfork(atoi(value)); break;
+    case 'v': refuse_processes(atoi(value)); break;
     case 'x': close(atoi(value)); break;
   }
 }
