@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/cluster/deployment.h"
 #include "app/cluster/runtime.h"
@@ -10,6 +11,7 @@
 #include "app/single/start_single.h"
 #include "core/sizing/explain.h"
 #include "sys/descriptor_limit.h"
+#include "sys/memory.h"
 #include "sys/reap.h"
 
 namespace ni::app {
@@ -48,6 +50,9 @@ int run_cluster(const Invocation& invocation, Resources resources, Deployment de
   if (auto enough = enough_descriptors(limit, deployment); !enough) {
     return fail(log, "start_failed", enough.error(), 126);
   }
+  sys::keep_memory_reserve();
+  // libuv aborts when it gets none.
+  uv_replace_allocator(sys::allocate, sys::reallocate, sys::allocate_zeroed, std::free);
   uv_loop_t loop;
   if (const int error = uv_loop_init(&loop); error != 0) {
     return fail(log, "start_failed",

@@ -6,6 +6,11 @@
 #include "sys/sockets.h"
 
 namespace ni::loop {
+namespace {
+
+constexpr std::chrono::milliseconds kRest{100};
+
+}  // namespace
 
 LocalServer::LocalServer(uv_loop_t* loop, sys::UniqueFd listener, std::size_t longest_line,
                          Callbacks callbacks)
@@ -13,15 +18,22 @@ LocalServer::LocalServer(uv_loop_t* loop, sys::UniqueFd listener, std::size_t lo
       listener_(std::move(listener)),
       longest_line_(longest_line),
       callbacks_(std::move(callbacks)),
-      accepting_(loop, listener_.get(), [this](int /*events*/) { accept(); }) {
+      accepting_(loop, listener_.get(), [this](int /*events*/) { accept(); }),
+      rest_(loop, [this] { accepting_.watch(UV_READABLE); }) {
   accepting_.watch(UV_READABLE);
 }
 
 void LocalServer::accept() {
   // One for each call: whoever connects without end does not keep the loop from its other work.
   auto accepted = sys::accept(listener_.get());
-  if (!accepted || !*accepted) {
-    return;  // it has gone again; out of descriptors: it is tried again when the loop comes round
+  if (!accepted) {
+    // No descriptor left, or no memory: whoever waits there would be told of again at once, for ever.
+    accepting_.watch(0);
+    rest_.start(kRest);
+    return;
+  }
+  if (!*accepted) {
+    return;  // it has gone again
   }
   sys::UniqueFd fd = std::move(**accepted);
   const auto peer = sys::peer_of(fd.get());

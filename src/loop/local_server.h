@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "loop/poll.h"
+#include "loop/timer.h"
 #include "sys/fd.h"
 #include "sys/local_sockets.h"
 
@@ -64,6 +65,7 @@ class LocalServer {
   std::size_t longest_line_;
   Callbacks callbacks_;
   Poll accepting_;
+  Timer rest_;                          // until the next try, when there was no descriptor left
   std::map<ClientId, Client> clients_;  // in the order of their coming
   ClientId last_id_ = 0;
   std::uint64_t dropped_clients_ = 0;

@@ -62,7 +62,9 @@ struct LogPump::Outlet {
   Outlet(uv_loop_t* loop, sys::Output output, WhenFull when_full, LogOutlet::Callbacks callbacks)
       : out(loop, std::move(output), when_full, std::move(callbacks)) {}
   LogOutlet out;
-  std::deque<Stream*> waiting;  // streams with text that wants out, in turn
+  std::deque<Stream*> waiting;   // streams with text that wants out, in turn
+  const Stream* last = nullptr;  // who has written last
+  Instant last_at;
 };
 
 // One end of a worker's output.
@@ -80,6 +82,7 @@ struct LogPump::Stream {
   std::optional<Poll> readable;
   bool text_ends = false;  // what is kept is all: its rest is a line
   bool waiting = false;    // in outlet.waiting
+  Instant read_at;         // the latest of what is kept
 };
 
 struct LogPump::Worker {
@@ -101,7 +104,7 @@ LogPump::LogPump(uv_loop_t* loop, const LogSettings& settings, OnTrouble on_trou
 
 LogPump::LogPump(uv_loop_t* loop, const LogSettings& settings, OnTrouble on_trouble, int out,
                  int err)
-    : loop_(loop), settings_(settings) {
+    : loop_(loop), settings_(settings), pause_(loop, [this] { pass_unfinished(); }) {
   const auto add_outlet = [&](sys::Output output, LogStream stream) {
     const std::size_t index = outlets_.size();
     LogOutlet::Callbacks callbacks{
@@ -131,6 +134,11 @@ LogPump::Outlet& LogPump::outlet_of(LogStream stream) {
 
 LogOutlet& LogPump::err_outlet() {
   return outlet_of(LogStream::err).out;
+}
+
+bool LogPump::write_own(std::string_view line) {
+  outlet_of(LogStream::err).last = nullptr;
+  return err_outlet().write_own(line);
 }
 
 bool LogPump::reads_stderr(bool after_failure) const {
@@ -216,6 +224,7 @@ std::optional<std::string_view> LogPump::read_some(Stream& stream, std::size_t m
   if (count < 0 && errno == EAGAIN) return std::nullopt;
   if (count <= 0) return std::string_view();  // a pipe knows no other error
   const std::string_view read(start, static_cast<std::size_t>(count));
+  stream.read_at = sys::now();
   counters_.streams[index_of(stream.which)].bytes += read.size();
   if (stream.which == LogStream::err) {
     std::string& words = stream.worker.words;
@@ -255,27 +264,70 @@ void LogPump::pass_kept(Stream& stream) {
   pass(stream, text);
 }
 
+bool LogPump::is_alone() const {
+  return std::ranges::count_if(workers_, [](const auto& entry) { return !entry.second->reaped; }) ==
+         1;
+}
+
+// A writer that is in the middle of a long line has not paused: its pipe is full, or has more.
+void LogPump::pass_unfinished() {
+  const Instant now = sys::now();
+  bool some_wait = false;
+  for (const auto& [incarnation, worker] : workers_) {
+    for (const auto& each : worker->streams) {
+      if (!each || each->kept.empty() || each->waiting || !each->fd) continue;
+      Stream& stream = *each;
+      int held = 0;
+      (void)ioctl(stream.fd.get(), FIONREAD, &held);  // a pipe has it
+      const bool others_spoke =
+          stream.outlet.last != &stream && now < stream.outlet.last_at + kPause;
+      if (held > 0 || now < stream.read_at + kPause || others_spoke ||
+          !stream.outlet.out.takes_more()) {
+        some_wait = true;
+        continue;
+      }
+      const std::string text = std::exchange(stream.kept, {});
+      pass(stream, text, true);
+    }
+  }
+  if (some_wait) pause_.start(kPause);
+}
+
 // Writes what is whole; keeps the rest, and waits for a turn if that has whole lines in it still.
-void LogPump::pass(Stream& stream, std::string_view text) {
+void LogPump::pass(Stream& stream, std::string_view text, bool unfinished_too) {
   LogOutlet& outlet = stream.outlet.out;
   const std::int64_t now = wall_clock_ns();
-  const auto begins = settings_.rendering.shape == wire::LogShape::as_is
-                          ? LogOutlet::Begins::where_it_is
-                          : LogOutlet::Begins::a_line;
+  using Rest = wire::LineCutter::Rest;
+  const Rest rest = stream.text_ends               ? Rest::is_a_line
+                    : unfinished_too || is_alone() ? Rest::passes
+                                                   : Rest::waits;
   bool all = text.empty();
   while (!all && outlet.takes_more()) {
-    const wire::LineCutter::Cut cut = stream.cutter.cut(text, stream.text_ends, now, scratch_);
+    const bool goes_on = stream.outlet.last == &stream;
+    if (!goes_on) stream.cutter.interrupted();
+    const wire::LineCutter::Cut cut = stream.cutter.cut(text, rest, now, scratch_);
     counters_.streams[index_of(stream.which)].lines += cut.lines;
-    outlet.write(cut.ready, cut.lines, begins);
+    if (!cut.ready.empty()) {
+      outlet.write(cut.ready, cut.lines,
+                   goes_on || settings_.rendering.shape == wire::LogShape::as_is
+                       ? LogOutlet::Begins::where_it_is
+                       : LogOutlet::Begins::a_line);
+      stream.outlet.last = &stream;
+      stream.outlet.last_at = sys::now();
+    }
     text.remove_prefix(cut.used);
     all = cut.used == 0 || text.empty();
   }
   stream.kept = text;
+  if (all && !stream.kept.empty() && settings_.rendering.shape != wire::LogShape::json &&
+      !pause_.is_active()) {
+    pause_.start(kPause);
+  }
   if (!all) {
     wait_for_turn(stream);
-  } else if (stream.fd) {
-    stream.text_ends =
-        false;  // of a dead worker's pipe that somebody holds on: what comes now is another text
+  } else if (stream.fd && std::exchange(stream.text_ends, false)) {
+    // Of a dead worker's pipe that somebody holds on: what comes now is another text.
+    stream.outlet.last = nullptr;
   }
 }
 
@@ -302,6 +354,7 @@ void LogPump::settle(Stream& stream) {
   if (stream.fd || stream.waiting) return;
   counters_.lines_split += stream.cutter.lines_split();
   Worker& worker = stream.worker;
+  if (stream.outlet.last == &stream) stream.outlet.last = nullptr;
   worker.streams[index_of(stream.which)].reset();
   if (worker.reaped && !worker.streams[0] && !worker.streams[1]) workers_.erase(worker.incarnation);
 }
@@ -358,6 +411,7 @@ void LogPump::bound_orphans() {
       if (!stream) continue;
       counters_.bytes_lost += stream->kept.size();
       std::erase(stream->outlet.waiting, stream.get());
+      if (stream->outlet.last == stream.get()) stream->outlet.last = nullptr;
     }
     workers_.erase(oldest);
   }

@@ -4,6 +4,10 @@
 // the pump reads bounded amounts, cuts lines (wire/log_lines.h) and writes whole ones to our stdout
 // and stderr (loop/log_outlet.h).
 //
+// Text behind the last newline (a prompt, dots of progress, protocols framed by length) passes at
+// once while one worker runs. Beside others it passes when for kPause neither its writer has gone on
+// nor anybody else has spoken; in json it waits for its newline.
+//
 //   open       two pipes for a worker that is about to be spawned; the worker's ends go to it and
 //              are then closed here
 //   set_pid    its pid is known (json names it)
@@ -37,6 +41,7 @@
 #include "base/types.h"
 #include "loop/log_outlet.h"
 #include "loop/poll.h"
+#include "loop/timer.h"
 #include "sys/fd.h"
 #include "wire/log_lines.h"
 
@@ -95,7 +100,7 @@ class LogPump {
   std::optional<std::string> last_words(Incarnation worker) const;
 
   // A line of nodeinit's own, to stderr. False: too many wait already, this one is refused.
-  bool write_own(std::string_view line) { return err_outlet().write_own(line); }
+  bool write_own(std::string_view line);
 
   // Workers have our own stdout: what passes here is not their output as a whole.
   bool inherits() const { return settings_.reads != LogReads::everything; }
@@ -112,6 +117,7 @@ class LogPump {
   // V8 writes up to 4 KiB of native stack after the line that says why it aborts (Node 20 to 26).
   static constexpr std::size_t kMostWords = 8192;
   static constexpr std::size_t kMostOrphans = 64;
+  static constexpr Duration kPause = 10ms;
   static constexpr std::size_t kWordsKept = 8;  // dead workers whose last words are known
 
  private:
@@ -128,15 +134,18 @@ class LogPump {
   std::optional<std::string_view> read_some(Stream& stream, std::size_t most);
   void take(Stream& stream, std::string_view read);
   void end_of_text(Stream& stream);
-  void pass(Stream& stream, std::string_view text);
+  void pass(Stream& stream, std::string_view text, bool unfinished_too = false);
   void pass_kept(Stream& stream);
   void take_rest(Stream& stream);
   void wait_for_turn(Stream& stream);
   void settle(Stream& stream);
   void bound_orphans();
+  bool is_alone() const;
+  void pass_unfinished();
 
   uv_loop_t* loop_;
   LogSettings settings_;
+  Timer pause_;                                   // runs while unfinished text waits for its time
   std::vector<std::unique_ptr<Outlet>> outlets_;  // one, when stdout and stderr are the same object
   std::map<Incarnation, std::unique_ptr<Worker>> workers_;
   std::deque<std::pair<Incarnation, std::string>> past_words_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "loop/boundary.h"
+
 namespace ni::loop {
 
 struct TurnHooks::State {
@@ -30,8 +32,9 @@ TurnHooks::TurnHooks(uv_loop_t* loop, std::function<void()> turn) : state_(new S
   uv_check_init(loop, &state_->after_waking);
   uv_timer_init(loop, &state_->timer);
   uv_prepare_start(&state_->before_sleep,
-                   [](uv_prepare_t* handle) { state_of<State>(handle).turn(); });
-  uv_check_start(&state_->after_waking, [](uv_check_t* handle) { state_of<State>(handle).turn(); });
+                   [](uv_prepare_t* handle) { within_boundary(state_of<State>(handle).turn); });
+  uv_check_start(&state_->after_waking,
+                 [](uv_check_t* handle) { within_boundary(state_of<State>(handle).turn); });
 }
 
 TurnHooks::~TurnHooks() {

@@ -155,6 +155,10 @@ Result<UniqueFd> duplicate(int fd) {
   return copy;
 }
 
+bool set_owner(int fd, std::uint32_t user) {
+  return ::fchown(fd, user, static_cast<gid_t>(-1)) == 0;
+}
+
 Result<void> set_nonblocking(int fd) {
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {

@@ -56,6 +56,8 @@ Result<void> change_owner(int fd, const UserIds& owner);
 Result<UniqueFd> duplicate(int fd);
 
 Result<void> set_nonblocking(int fd);
+// fchown(2), the group stays. False: we may not, or it is no user here (user_namespaces(7)).
+bool set_owner(int fd, std::uint32_t user);
 
 // The flag that says whether an exec'd program inherits it.
 Result<void> set_close_on_exec(int fd, bool close);

@@ -86,8 +86,12 @@ void LineCutter::describe(const LogOrigin& origin) {
   time_ms_ = -1;
 }
 
-LineCutter::Cut LineCutter::cut(std::string_view text, bool last, std::int64_t now_ns,
+LineCutter::Cut LineCutter::cut(std::string_view text, Rest rest, std::int64_t now_ns,
                                 fmt::memory_buffer& scratch) {
+  const bool passes =
+      rest == Rest::passes && rendering_.shape != LogShape::json && part_ == 0 &&
+      text.size() - (text.rfind('\n') + 1) <= rendering_.largest_line;  // npos + 1 is 0
+  const bool last = rest == Rest::is_a_line || passes;
   if (rendering_.shape == LogShape::as_is) return {text, text.size(), count_lines(text)};
   if (rendering_.shape == LogShape::lines && part_ == 0 && text.size() <= rendering_.largest_line) {
     // The usual case: no line here can be too long, so whatever ends in a newline goes out as it
@@ -113,11 +117,12 @@ LineCutter::Cut LineCutter::cut(std::string_view text, bool last, std::int64_t n
     const bool too_long = length > rendering_.largest_line;
     if (!ended && !too_long && !last) break;
     const std::size_t taken = too_long ? piece_length(text, rendering_.largest_line) : length;
-    render({text.substr(0, taken), ended && !too_long, too_long}, scratch);
+    const bool unfinished = passes && !ended && !too_long;
+    render({text.substr(0, taken), ended && !too_long, too_long, unfinished}, scratch);
     const std::size_t used = taken + (ended && !too_long ? 1 : 0);
     text.remove_prefix(used);
     result.used += used;
-    result.lines += too_long ? 0 : 1;
+    result.lines += too_long || unfinished ? 0 : 1;
   }
   result.ready = {scratch.data(), scratch.size()};
   return result;
@@ -127,7 +132,8 @@ void LineCutter::render(const Line& line, fmt::memory_buffer& out) {
   if (rendering_.shape == LogShape::json) {
     render_json(line, out);
   } else {
-    if (rendering_.shape == LogShape::prefix) out.append(prefix_);
+    if (rendering_.shape == LogShape::prefix && !amid_line_) out.append(prefix_);
+    amid_line_ = line.passes;
     if (part_ > 0) out.append(mark_continued_);
     out.append(line.with_newline());
     if (line.continues) out.append(mark_continues_);

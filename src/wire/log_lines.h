@@ -4,7 +4,7 @@
 // for our output.
 //
 //   as_is    the bytes as they came, an unfinished line too: a prompt, dots of progress
-//   lines    as they are, each when it is whole
+//   lines    as they are, each when it is whole, or when its beginning has to pass (Rest::passes)
 //   prefix   "0 out | " before each, "web/0 out | " when there are several programs
 //   json     {"time":"…","program":"web","slot":0,"pid":12,"stream":"stdout","message":"…"}
 //            A line that is a JSON object already stays as it is and gets, at its end, those of the
@@ -62,11 +62,18 @@ class LineCutter {
     std::uint64_t lines = 0;  // ended in `ready`; as_is: newlines
   };
 
+  // What becomes of text behind the last newline: it waits for its end; it is passed on as it is,
+  // its end will follow (a prompt; in json it waits); or there is no more, it is a line.
+  enum class Rest : std::uint8_t { waits, passes, is_a_line };
+
   // Renders what is whole in `text` (as_is: all of it): what an earlier call did not use, and what
-  // came since. With `last` the rest is a line too. Once about kBlock bytes are ready it stops:
-  // call again with the rest while `used` is not 0. scratch: emptied and filled, at most kBlock and
-  // one rendered line.
-  Cut cut(std::string_view text, bool last, std::int64_t now_ns, fmt::memory_buffer& scratch);
+  // came since. Once about kBlock bytes are ready it stops: call again with the rest while `used`
+  // is not 0. scratch: emptied and filled, at most kBlock and one rendered line.
+  Cut cut(std::string_view text, Rest rest, std::int64_t now_ns, fmt::memory_buffer& scratch);
+
+  // Another's text has come between what was passed on of a line and its end, which begins a line
+  // of its own then.
+  void interrupted() { amid_line_ = false; }
 
   static constexpr std::size_t kBlock = 128 * 1024;
 
@@ -77,6 +84,7 @@ class LineCutter {
     std::string_view text;  // without its newline
     bool ended;             // by a newline, which stands behind `text`
     bool continues;         // in the next piece
+    bool passes = false;    // its end will follow
     std::string_view with_newline() const { return {text.data(), text.size() + (ended ? 1 : 0)}; }
   };
   void render(const Line& line, fmt::memory_buffer& out);
@@ -92,6 +100,7 @@ class LineCutter {
   std::string json_all_;        // the five together, time first
   std::int64_t time_ms_ = -1;   // for which these two stand
   unsigned part_ = 0;           // pieces of the current line that are out
+  bool amid_line_ = false;      // its beginning was passed on
   std::uint64_t lines_split_ = 0;
 };
 

@@ -21,14 +21,16 @@ namespace {
 constexpr LogOrigin kOrigin{.program = "web", .slot = 7, .pid = 12, .stream = LogStream::err};
 
 // The text goes in by pieces of `step` bytes.
-std::string through(const LogRendering& rendering, std::string_view text, std::size_t step) {
+std::string through(const LogRendering& rendering, std::string_view text, std::size_t step,
+                    LineCutter::Rest meanwhile = LineCutter::Rest::waits) {
   LineCutter cutter(rendering, kOrigin);
   std::string kept;
   std::string out;
   fmt::memory_buffer scratch;
   const auto drain = [&](bool last) {
     while (true) {
-      const LineCutter::Cut cut = cutter.cut(kept, last, 0, scratch);
+      const LineCutter::Cut cut =
+          cutter.cut(kept, last ? LineCutter::Rest::is_a_line : meanwhile, 0, scratch);
       FUZZ_REQUIRE(cut.used <= kept.size());
       FUZZ_REQUIRE(cut.used > 0 || cut.ready.empty());
       out += cut.ready;
@@ -103,6 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                .largest_line = data[1] % 2 == 0 ? 4U + data[1] : 1U << 16U};
   const std::string whole = through(rendering, text, std::max<std::size_t>(1, text.size()));
   FUZZ_REQUIRE(whole == through(rendering, text, 1U + data[2]));
+  FUZZ_REQUIRE(rendering.shape == LogShape::json || text.size() > rendering.largest_line ||
+               whole == through(rendering, text, 1U + data[2], LineCutter::Rest::passes));
   if (rendering.shape == LogShape::as_is) {
     FUZZ_REQUIRE(whole == text);
     return 0;

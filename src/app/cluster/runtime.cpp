@@ -13,6 +13,7 @@
 #include "core/settings/setting_values.h"
 #include "core/sizing/explain.h"
 #include "core/sizing/sizing.h"
+#include "loop/boundary.h"
 #include "sys/clock.h"
 #include "sys/reap.h"
 #include "sys/signals.h"
@@ -50,6 +51,7 @@ DataPlaneSettings data_plane_settings(const Deployment& deployment, const Enviro
     settings.programs.push_back(
         {.balance = balance_for(program.config.command.front(), program.config.balance),
          .slots = program.plan.workers});
+    settings.users.push_back(program.launcher ? program.launcher->user() : std::nullopt);
   }
   settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
   settings.metrics_answered = [&rounds](Incarnation worker, std::string_view line) {
@@ -131,9 +133,7 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
     return std::move(opened).error();  // asked for, and a probe would wait for it in vain
   }
   supervisor_.start(started_at_, actions_);
-  for (const Action& action : std::exchange(actions_, {})) {
-    perform(action);
-  }
+  perform_all();
   while (!exit_code_) {
     uv_run(loop_, UV_RUN_ONCE);
     ++wake_ups_;
@@ -153,12 +153,30 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
 void Runtime::handle_now(const Event& event) {
   actions_.clear();
   supervisor_.on(event, sys::now(), actions_);
+  perform_all();
+}
+
+// One for which there is no memory does not take the others with it.
+void Runtime::perform_all() {
   for (const Action& action : actions_) {
-    perform(action);
+    if (!loop::within_boundary([&] { perform(action); })) {
+      went_without(action);
+    }
+  }
+}
+
+void Runtime::went_without(const Action& action) {
+  constexpr int kFailed = 126;
+  if (const auto* const wanted = std::get_if<action::Spawn>(&action)) {
+    post(event::SpawnFailed{.worker = wanted->worker,
+                            .exit_code = kFailed,
+                            .reason = "no memory for a process",
+                            .lacked = true});
   }
 }
 
 void Runtime::turn() {
+  tell_of_drops();
   was_ready_ = was_ready_ || supervisor_.is_ready();
   follow_limits();
   starts_.hurry(supervisor_.phase() >= Phase::stopping, sys::now());
@@ -190,6 +208,19 @@ void Runtime::turn() {
   answer_metrics();
   watch_terminal();
   arm_timer();
+}
+
+void Runtime::tell_of_drops() {
+  constexpr Duration kBetweenWarnings = 60s;
+  const std::uint64_t drops = loop::drops_for_memory();
+  const Instant now = sys::now();
+  if (drops == told_drops_ || (told_drops_at_ && now < *told_drops_at_ + kBetweenWarnings)) {
+    return;
+  }
+  told_drops_at_ = now;
+  log_.warn("memory", fmt::format("PID 1 had no memory for {} things that it was about to do, and "
+                                  "went on without them",
+                                  drops - std::exchange(told_drops_, drops)));
 }
 
 void Runtime::arm_timer() {

@@ -76,6 +76,9 @@ class Runtime final : public Host {
  private:
   void turn();
   void handle_now(const Event& event);
+  void perform_all();
+  void went_without(const Action& action);
+  void tell_of_drops();
   void settle_starts();
   void read_signals();
   void act_on(const sys::ReceivedSignal& received);
@@ -171,6 +174,8 @@ class Runtime final : public Host {
   std::deque<RecentEvent> recent_;  // for the page; empty without NODEINIT_HTTP
   std::optional<sys::PrivateFile> module_;
   bool module_refused_ = false;  // said once
+  std::uint64_t told_drops_ = 0;
+  std::optional<Instant> told_drops_at_;
   std::uint64_t wake_ups_ = 0;
   bool was_ready_ = false;
   Instant started_at_;

@@ -5,29 +5,20 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "loop/boundary.h"
 #include "sys/clock.h"
 
 namespace ni::app {
-namespace {
-
-void close_timer(uv_timer_t* timer) {
-  uv_close(reinterpret_cast<uv_handle_t*>(timer), [](uv_handle_t* handle) {
-    const std::unique_ptr<uv_timer_t> last(reinterpret_cast<uv_timer_t*>(handle));
-  });
-}
-
-}  // namespace
-
 DataPlane::DataPlane(uv_loop_t* loop, DataPlaneSettings settings, Sink sink)
     : loop_(loop),
       settings_(std::move(settings)),
       sink_(std::move(sink)),
-      retry_(std::make_unique<uv_timer_t>().release(), close_timer),
-      timer_(std::make_unique<uv_timer_t>().release(), close_timer) {
-  uv_timer_init(loop, timer_.get());
-  timer_->data = this;
-  uv_timer_init(loop, retry_.get());
-  retry_->data = this;
+      retry_(loop, [this] { retry_watches(); }),
+      timer_(loop, [this] {
+        timer_set_to_.reset();
+        primary_.on_deadline(sys::now());
+        perform();
+      }) {
   for (std::uint32_t i = 0; i < settings_.programs.size(); ++i) {
     primary_.set_program({i}, settings_.programs[i]);
   }
@@ -163,7 +154,7 @@ void DataPlane::perform() {
   for (auto actions = primary_.take_actions(); !actions.empty();
        actions = primary_.take_actions()) {
     for (const PrimaryAction& action : actions) {
-      std::visit([this](const auto& one) { perform(one); }, action);
+      loop::within_boundary([&] { std::visit([this](const auto& one) { perform(one); }, action); });
     }
   }
   performing_ = false;
@@ -174,21 +165,7 @@ void DataPlane::set_timer() {
   const std::optional<Instant> next = primary_.next_deadline();
   if (next == timer_set_to_) return;
   timer_set_to_ = next;
-  if (!next) {
-    uv_timer_stop(timer_.get());
-    return;
-  }
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - sys::now()).count();
-  uv_update_time(loop_);
-  uv_timer_start(
-      timer_.get(),
-      [](uv_timer_t* timer) {
-        auto* plane = static_cast<DataPlane*>(timer->data);
-        plane->timer_set_to_.reset();
-        plane->primary_.on_deadline(sys::now());
-        plane->perform();
-      },
-      left > 0 ? static_cast<std::uint64_t>(left) : 0, 0);
+  next ? timer_.start(*next - sys::now()) : timer_.stop();
 }
 
 void DataPlane::warn(const Error& error, std::string_view consequence) const {

@@ -27,18 +27,21 @@
 
 #include "app/connections/listen_sockets.h"
 #include "base/result.h"
+#include "base/user_ids.h"
 #include "core/primary/primary.h"
 #include "core/settings/config.h"
 #include "core/supervision/action.h"
 #include "core/supervision/event.h"
 #include "loop/channel.h"
 #include "loop/poll.h"
+#include "loop/timer.h"
 #include "sys/starting_directory.h"
 
 namespace ni::app {
 
 struct DataPlaneSettings {
-  std::vector<Primary::Program> programs;  // by ProgramId
+  std::vector<Primary::Program> programs;     // by ProgramId
+  std::vector<std::optional<UserIds>> users;  // by ProgramId; nullopt: our own
   // Descriptors of our own parent which a program may listen on (LISTEN_FDS): socket activation.
   std::vector<int> inherited;
   // Where a relative path of a listen is meant; nullptr: here. Outlives the data plane.
@@ -133,9 +136,9 @@ class DataPlane {
   std::uint64_t next_connection_ = 1;
   std::set<SocketRef>
       resting_;  // could not accept (no descriptor left): tried again a little later
-  using Timer = std::unique_ptr<uv_timer_t, void (*)(uv_timer_t*)>;
-  Timer retry_;
-  Timer timer_;  // of the primary's next deadline
+  std::optional<Instant> accept_warned_at_;
+  loop::Timer retry_;
+  loop::Timer timer_;  // of the primary's next deadline
   std::optional<Instant> timer_set_to_;
 };
 

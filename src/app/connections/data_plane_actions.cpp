@@ -10,7 +10,8 @@
 namespace ni::app {
 namespace {
 
-constexpr std::uint64_t kRestMs = 100;
+constexpr Duration kBetweenWarnings = 60s;  // of a lack that lasts
+constexpr Duration kRest = 100ms;
 
 }  // namespace
 
@@ -24,8 +25,9 @@ std::optional<sys::StartingDirectory::Visit> DataPlane::visit() const {
 
 void DataPlane::perform(const primary_action::OpenListener& action) {
   const auto there = visit();
-  Result<ListenSockets> group =
-      open_listen_sockets(action.query, action.sockets, action.reuse_port, settings_.inherited);
+  const std::optional<UserIds>& user = settings_.users[action.program.value];
+  Result<ListenSockets> group = open_listen_sockets(action.query, action.sockets, action.reuse_port,
+                                                    settings_.inherited, user ? &*user : nullptr);
   if (!group) {
     warn(group.error(), "the application is told");
     primary_.listener_opened(action.listener, {.error_number = group.error().code, .name = {}});
@@ -127,12 +129,13 @@ void DataPlane::perform(const primary_action::Accept& action) {
   for (unsigned i = 0; i < action.at_most && !empty; ++i) {
     Result<std::optional<sys::UniqueFd>> connection = sys::accept(fd);
     if (!connection) {
-      warn(connection.error(), "tried again");
+      const Instant now = sys::now();
+      if (!accept_warned_at_ || now >= *accept_warned_at_ + kBetweenWarnings) {
+        accept_warned_at_ = now;
+        warn(connection.error(), "tried again ten times a second; connections wait");
+      }
       resting_.insert(action.socket);
-      uv_timer_start(
-          retry_.get(),
-          [](uv_timer_t* timer) { static_cast<DataPlane*>(timer->data)->retry_watches(); }, kRestMs,
-          0);
+      retry_.start(kRest);
       empty = true;
     } else if (!connection->has_value()) {
       empty = true;

@@ -8,6 +8,9 @@
 #include <array>
 #include <cerrno>
 
+#include "sys/acting_as.h"
+#include "sys/entropy.h"
+
 namespace ni::app {
 namespace {
 
@@ -22,6 +25,7 @@ struct Options {
   bool reuse_address = true;  // libuv sets it for every TCP socket
   bool reuse_port = false;
   bool ipv6_only = false;
+  std::optional<std::uint32_t> owner = std::nullopt;
 };
 
 Result<sys::UniqueFd> bound_socket(const sys::SocketAddress& address, const Options& options) {
@@ -35,6 +39,9 @@ Result<sys::UniqueFd> bound_socket(const sys::SocketAddress& address, const Opti
   if (options.reuse_port) {
     if (auto done = set(SOL_SOCKET, SO_REUSEPORT, true); !done) return std::move(done).error();
   }
+  if (options.owner && !sys::set_owner(fd.get(), *options.owner)) {
+    return refuse(EACCES, "a place whose other sockets have been given away");
+  }
   if (address.is_ipv6()) {
     // Said in both cases: net.ipv6.bindv6only may have changed the default.
     auto done = set(IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only);
@@ -44,13 +51,27 @@ Result<sys::UniqueFd> bound_socket(const sys::SocketAddress& address, const Opti
   return fd;
 }
 
+// Only sockets of one user may share a place (kernel net/ipv4/inet_connection_sock.c,
+// inet_bind_conflict()). A process of our own user that joined would be counted among the members
+// by which the kernel steers, and get connections. So ours belong to a user that nobody is; where
+// we may not give them away (CAP_CHOWN), or that number is none (user_namespaces(7)), they are ours.
+std::optional<std::uint32_t> nobodys_number() {
+  constexpr std::uint32_t kFirst = 0x70000000;  // above what images, hosts and systemd give out
+  constexpr std::uint32_t kCount = 0x0F000000;
+  const Result<sys::UniqueFd> trial = sys::make_socket(AF_INET, SOCK_STREAM);
+  const std::uint32_t number =
+      kFirst + static_cast<std::uint32_t>(sys::random_number().value_or(0) % kCount);
+  return trial && sys::set_owner(trial->get(), number) ? std::optional(number) : std::nullopt;
+}
+
 // All are bound first, then listen in order: a failure leaves no listener behind that clients could
 // have reached.
 Result<void> add_members(ListenSockets& group, unsigned count, bool reuse_port) {
   std::vector<sys::UniqueFd> added;
   while (group.sockets.size() + added.size() < count) {
-    NI_TRY(sys::UniqueFd fd,
-           bound_socket(group.address, {.reuse_port = reuse_port, .ipv6_only = group.ipv6_only}));
+    NI_TRY(sys::UniqueFd fd, bound_socket(group.address, {.reuse_port = reuse_port,
+                                                          .ipv6_only = group.ipv6_only,
+                                                          .owner = group.owner}));
     NI_TRY(const sys::SocketAddress real, sys::local_address(fd.get()));
     group.address.set_port(
         static_cast<std::uint16_t>(real.port()));  // port 0: the same for the others
@@ -70,6 +91,7 @@ Result<ListenSockets> open_tcp_at(const sys::SocketAddress& address, const wire:
   group.ipv6_only = (query.flags & wire::kIpv6Only) != 0;
   group.backlog = query.backlog > 0 ? query.backlog : kDefaultBacklog;
   group.tcp = true;
+  if (reuse_port) group.owner = nobodys_number();
   if (reuse_port && address.port() != 0) {
     const auto probe = bound_socket(address, {.ipv6_only = group.ipv6_only});
     if (!probe) return probe.error();
@@ -118,12 +140,13 @@ bool is_stale(const sys::SocketAddress& address, const std::string& path) {
   return !done && done.error().code == ECONNREFUSED;
 }
 
-Result<ListenSockets> open_pipe(const wire::ListenQuery& query) {
+Result<ListenSockets> open_pipe(const wire::ListenQuery& query, const UserIds* user) {
   const std::string path = query.address.value_or("");
   const auto address = sys::SocketAddress::unix_path(path);
   // libuv uv_pipe_bind(): ENAMETOOLONG from 1.46 on, cut before.
   if (!address) return refuse(path.empty() ? EINVAL : ENAMETOOLONG, path);
   const bool abstract = path.front() == '\0';
+  const sys::ActingAs rights(user);
   NI_TRY(sys::UniqueFd fd, sys::make_socket(AF_UNIX, SOCK_STREAM));
   Result<void> bound = sys::bind(fd.get(), *address);
   if (!bound && bound.error().code == EADDRINUSE && !abstract && is_stale(*address, path)) {
@@ -139,6 +162,7 @@ Result<ListenSockets> open_pipe(const wire::ListenQuery& query) {
   group.address = *address;
   group.backlog = query.backlog > 0 ? query.backlog : kDefaultBacklog;
   if (!abstract) group.path = path;
+  if (user != nullptr) group.user = *user;
   struct stat status {};
   if (!abstract && ::stat(path.c_str(), &status) == 0) {
     const mode_t more = (query.readable_by_all ? S_IRUSR | S_IRGRP | S_IROTH : 0U) |
@@ -184,13 +208,14 @@ sys::SocketAddress within_the_machine(const ListenSockets& group) {
 }  // namespace
 
 Result<ListenSockets> open_listen_sockets(const wire::ListenQuery& query, unsigned count,
-                                          bool reuse_port, std::span<const int> inherited) {
+                                          bool reuse_port, std::span<const int> inherited,
+                                          const UserIds* user) {
   switch (query.type) {
     case wire::ListenQuery::Type::tcp4:
     case wire::ListenQuery::Type::tcp6:
       return open_tcp(query, count, reuse_port);
     case wire::ListenQuery::Type::pipe:
-      return open_pipe(query);
+      return open_pipe(query, user);
     case wire::ListenQuery::Type::udp4:
     case wire::ListenQuery::Type::udp6:
       return open_udp(query);
@@ -239,7 +264,10 @@ void close_listen_sockets(ListenSockets& group) {
   for (sys::UniqueFd& socket : group.sockets) socket = sys::UniqueFd();  // in this order
   group.sockets.clear();
   group.plugs.clear();
-  if (!group.path.empty()) ::unlink(group.path.c_str());
+  if (!group.path.empty()) {
+    const sys::ActingAs rights(group.user ? &*group.user : nullptr);
+    ::unlink(group.path.c_str());
+  }
   group.path.clear();
 }
 

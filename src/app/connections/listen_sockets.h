@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/user_ids.h"
 #include "sys/sockets.h"
 #include "wire/cluster_messages.h"
 
@@ -22,15 +23,21 @@ struct ListenSockets {
   int backlog = 0;
   bool tcp = false;
   std::vector<sys::UniqueFd> plugs;  // of plug_listen_sockets: our ends
+  // Whom the sockets of a group opened with reuse_port belong to: a user that nobody is.
+  std::optional<std::uint32_t> owner;
   std::string path;  // of a pipe: removed by close_listen_sockets; empty: nothing to remove
+  std::optional<UserIds> user;  // who may bind and remove the path; nullopt: we
 };
 
 // `inherited`: the descriptors that nodeinit was started with and that a program may name by
 // listen({fd}). An Error's code is the errno for the application. With reuse_port the sockets share
 // the place among themselves only: a stranger's listener there is EADDRINUSE, though the kernel
-// would let us in beside one of the same user.
+// would let us in beside one of the same user; and no stranger gets in later where we may give
+// sockets away (CAP_CHOWN). `user`: of the application, nullptr: ours. A path is bound, changed and
+// removed with its rights.
 Result<ListenSockets> open_listen_sockets(const wire::ListenQuery& query, unsigned count,
-                                          bool reuse_port, std::span<const int> inherited);
+                                          bool reuse_port, std::span<const int> inherited,
+                                          const UserIds* user = nullptr);
 
 // Brings a group opened with reuse_port to so many sockets. What was added before an error stays.
 Result<void> extend_listen_sockets(ListenSockets& group, unsigned count);

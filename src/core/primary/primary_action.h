@@ -39,6 +39,7 @@ namespace primary_action {
 // Bind `sockets` sockets and listen on them in this order. Answered by Primary::listener_opened.
 struct OpenListener {
   ListenerId listener;
+  ProgramId program;  // on whose behalf
   wire::ListenQuery query;
   unsigned sockets;
   bool reuse_port;  // several sockets, now or later

@@ -37,6 +37,7 @@ std::optional<ListenerId> Primary::find_or_open(ProgramId program, const wire::L
   listener.sockets.assign(per_slot ? settings.slots : 1, Watching::no);
   listener.queues.assign(listener.sockets.size(), {});
   act(primary_action::OpenListener{.listener = id,
+                                   .program = program,
                                    .query = query,
                                    .sockets = static_cast<unsigned>(listener.sockets.size()),
                                    .reuse_port = per_slot});

@@ -107,6 +107,40 @@ TEST_CASE("lines of two workers come out whole and apart by stream") {
   CHECK(bench.pump.idle());
 }
 
+TEST_CASE("text without a newline passes at once while one worker runs") {
+  Bench bench;
+  const LogPump::Ends one = bench.open(1);
+  write_all(one.out, "Password: ");
+  bench.loop.turn(1);
+  CHECK(bench.out.read() == "Password: ");
+  const LogPump::Ends two = bench.open(2);
+  write_all(two.out, "other\n");
+  bench.loop.turn();
+  CHECK(bench.out.read() == "\nother\n");
+  write_all(one.out, "ok\n");
+  bench.loop.turn();
+  CHECK(bench.out.read() == "ok\n");
+}
+
+TEST_CASE("beside others text without a newline passes after a pause, in JSON it waits") {
+  const auto shape = GENERATE(wire::LogShape::lines, wire::LogShape::json);
+  Bench bench({.rendering = {.shape = shape}});
+  const LogPump::Ends one = bench.open(1);
+  const LogPump::Ends two = bench.open(2);
+  write_all(one.out, "50%");
+  bench.loop.turn();
+  CHECK(bench.out.read().empty());
+  std::this_thread::sleep_for(3 * LogPump::kPause);
+  bench.loop.turn();
+  std::this_thread::sleep_for(3 * LogPump::kPause);
+  bench.loop.turn();
+  CHECK(bench.out.read() == (shape == wire::LogShape::lines ? "50%" : ""));
+  write_all(one.out, " 100%\n");
+  bench.loop.turn();
+  CHECK(bench.out.read().find(shape == wire::LogShape::lines ? " 100%\n" : "50% 100%") !=
+        std::string::npos);
+}
+
 TEST_CASE("the last words of a dead worker come out, and can be asked for") {
   Bench bench;
   {
@@ -287,8 +321,9 @@ TEST_CASE("an output that nobody reads any more is told of once and the workers 
 TEST_CASE("our own lines stand between the workers', never within") {
   Bench bench;
   const LogPump::Ends ends = bench.open(1);
+  const LogPump::Ends other = bench.open(2);  // alone, it would not wait for the end of a line
   write_all(ends.err, "half a ");
-  bench.loop.turn();
+  bench.loop.turn(1);
   CHECK(bench.pump.write_own("nodeinit: hello\n"));
   write_all(ends.err, "line\n");
   bench.loop.turn();

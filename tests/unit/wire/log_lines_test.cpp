@@ -12,6 +12,8 @@ using namespace ni::wire;
 
 namespace {
 
+using Rest = LineCutter::Rest;
+
 constexpr std::int64_t kNow = 1'709'210'096'789'000'000;  // 2024-02-29T12:34:56.789Z
 
 LogOrigin web(LogStream stream = LogStream::out) {
@@ -25,7 +27,8 @@ std::string through(LineCutter& cutter, const std::vector<std::string>& pieces) 
   fmt::memory_buffer scratch;
   const auto drain = [&](bool last) {
     while (true) {
-      const LineCutter::Cut cut = cutter.cut(kept, last, kNow, scratch);
+      const LineCutter::Cut cut =
+          cutter.cut(kept, last ? Rest::is_a_line : Rest::waits, kNow, scratch);
       out += cut.ready;
       if (cut.used == 0) break;
       kept.erase(0, cut.used);
@@ -75,11 +78,32 @@ TEST_CASE("whole lines leave every byte as it was") {
 TEST_CASE("a line that came in pieces goes out whole, an unfinished one waits") {
   LineCutter cutter(kLines, web());
   fmt::memory_buffer scratch;
-  CHECK(cutter.cut("half a", false, kNow, scratch).used == 0);
-  const LineCutter::Cut cut = cutter.cut("half a line\nnext", false, kNow, scratch);
+  CHECK(cutter.cut("half a", Rest::waits, kNow, scratch).used == 0);
+  const LineCutter::Cut cut = cutter.cut("half a line\nnext", Rest::waits, kNow, scratch);
   CHECK(cut.ready == "half a line\n");
   CHECK(cut.used == 12);
   CHECK(cut.lines == 1);
+}
+
+TEST_CASE("the beginning of a line that has to pass goes on where it was, or begins anew") {
+  fmt::memory_buffer scratch;
+  const auto passed = [&](LineCutter& cutter, std::string_view text) {
+    const LineCutter::Cut cut = cutter.cut(text, Rest::passes, kNow, scratch);
+    CHECK(cut.used == text.size());
+    return std::string(cut.ready) + "/" + std::to_string(cut.lines);
+  };
+  LineCutter lines(kLines, web());
+  CHECK(passed(lines, "a\nPassword: ") == "a\nPassword: /1");
+  CHECK(passed(lines, "\n") == "\n/1");
+  LineCutter prefixed(kPrefix, web());
+  CHECK(passed(prefixed, "a\n10%") == "3 out | a\n3 out | 10%/1");
+  CHECK(passed(prefixed, " 20%") == " 20%/0");
+  CHECK(passed(prefixed, "\nnext\n") == "\n3 out | next\n/2");
+  CHECK(passed(prefixed, "half") == "3 out | half/0");
+  prefixed.interrupted();
+  CHECK(passed(prefixed, " rest\n") == "3 out |  rest\n/1");
+  LineCutter json(kJson, web());
+  CHECK(json.cut("half", Rest::passes, kNow, scratch).used == 0);
 }
 
 TEST_CASE("as it is, what is there goes out at once, whole lines or not") {
@@ -92,13 +116,13 @@ TEST_CASE("as it is, what is there goes out at once, whole lines or not") {
                                     {" line\n\nnext", 2U},
                                     {"\xF0\x9F", 0U},
                                     {"\x98\x80\r\n", 1U}}) {
-    const LineCutter::Cut cut = cutter.cut(text, false, kNow, scratch);
+    const LineCutter::Cut cut = cutter.cut(text, Rest::waits, kNow, scratch);
     CHECK(cut.ready == text);
     CHECK(cut.used == cut.ready.size());
     CHECK(cut.lines == lines);
   }
-  CHECK(cutter.cut("", true, kNow, scratch).ready.empty());
-  CHECK(cutter.cut("the rest", true, kNow, scratch).ready == "the rest");
+  CHECK(cutter.cut("", Rest::is_a_line, kNow, scratch).ready.empty());
+  CHECK(cutter.cut("the rest", Rest::is_a_line, kNow, scratch).ready == "the rest");
   CHECK(cutter.lines_split() == 0);
 }
 
@@ -185,7 +209,7 @@ TEST_CASE("what is rendered at once has a bound") {
   LineCutter cutter(kJson, web());
   const std::string blank(100'000, '\n');
   fmt::memory_buffer scratch;
-  const LineCutter::Cut cut = cutter.cut(blank, false, kNow, scratch);
+  const LineCutter::Cut cut = cutter.cut(blank, Rest::waits, kNow, scratch);
   CHECK(cut.used < blank.size());
   CHECK(cut.used == cut.lines);
   CHECK(scratch.size() < LineCutter::kBlock + 200);
