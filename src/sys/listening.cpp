@@ -1,6 +1,8 @@
 #include "sys/listening.h"
 
 #include <dirent.h>
+#include <linux/inet_diag.h>
+#include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +18,7 @@
 #include "base/text.h"
 #include "sys/fd.h"
 #include "sys/read_file.h"
+#include "sys/socket_diag.h"
 
 namespace ni::sys {
 namespace {
@@ -32,6 +36,50 @@ std::optional<int> port_of(std::string_view address) {  // "0100007F:0BB8"
   const auto parsed = std::from_chars(digits.begin(), digits.end(), port, 16);
   const bool whole = parsed.ec == std::errc() && parsed.ptr == digits.end();
   return whole && port >= 0 && port <= 65535 ? std::optional(port) : std::nullopt;
+}
+
+constexpr std::uint32_t kListening = 1U << 10U;  // TCP_LISTEN, include/net/tcp_states.h
+
+// TCP sockets in the states of the mask; nullopt: the kernel does not say.
+std::optional<std::vector<ListeningSocket>> ask_kernel(std::uint32_t states) {
+  std::vector<ListeningSocket> found;
+  for (const int family : {AF_INET, AF_INET6}) {
+    ::inet_diag_req_v2 request{};
+    request.sdiag_family = static_cast<__u8>(family);
+    request.sdiag_protocol = IPPROTO_TCP;
+    request.idiag_states = states;
+    const bool answered = dump_sockets(
+        std::span(reinterpret_cast<const char*>(&request), sizeof request),
+        [&found](std::span<const char> bytes) {
+          ::inet_diag_msg socket{};
+          if (bytes.size() >= sizeof socket) {
+            std::memcpy(&socket, bytes.data(), sizeof socket);
+            found.push_back({.inode = socket.idiag_inode, .port = ntohs(socket.id.idiag_sport)});
+          }
+        });
+    if (!answered) {
+      return std::nullopt;
+    }
+  }
+  return found;
+}
+
+// Listening Unix sockets; nullopt: the kernel does not say.
+std::optional<std::vector<std::uint64_t>> ask_kernel_for_unix() {
+  ::unix_diag_req request{};
+  request.sdiag_family = AF_UNIX;
+  request.udiag_states = kListening;
+  std::vector<std::uint64_t> found;
+  const bool answered =
+      dump_sockets(std::span(reinterpret_cast<const char*>(&request), sizeof request),
+                   [&found](std::span<const char> bytes) {
+                     ::unix_diag_msg socket{};
+                     if (bytes.size() >= sizeof socket) {
+                       std::memcpy(&socket, bytes.data(), sizeof socket);
+                       found.push_back(socket.udiag_ino);
+                     }
+                   });
+  return answered ? std::optional(std::move(found)) : std::nullopt;
 }
 
 }  // namespace
@@ -54,6 +102,9 @@ std::vector<ListeningSocket> parse_listening(std::string_view table, bool others
 }
 
 std::vector<ListeningSocket> listening_sockets(bool others) {
+  if (auto asked = ask_kernel(others ? ~kListening : kListening)) {
+    return *std::move(asked);
+  }
   std::vector<ListeningSocket> found;
   for (const char* const path : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
     if (const auto table = read_file(path, kMostTable)) {
@@ -81,6 +132,9 @@ std::vector<std::uint64_t> parse_listening_unix(std::string_view table) {
 }
 
 std::vector<std::uint64_t> listening_unix_sockets() {
+  if (auto asked = ask_kernel_for_unix()) {
+    return *std::move(asked);
+  }
   const auto table = read_file("/proc/self/net/unix", kMostTable);
   return table ? parse_listening_unix(*table) : std::vector<std::uint64_t>();
 }

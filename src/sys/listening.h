@@ -1,6 +1,6 @@
 #pragma once
 
-// Who listens, from /proc: for servers that nodeinit was not asked about. Nothing here is an
+// Who listens, from sock_diag(7) or, where the kernel does not answer, /proc: for servers that nodeinit was not asked about. Nothing here is an
 // error: what cannot be seen (no /proc, another user's process) is as if it were not there.
 
 #include <cstdint>

@@ -7,11 +7,14 @@
 #include <vector>
 
 #include "core/command/inspector.h"
+#include "sys/clock.h"
 #include "sys/descendants.h"
 #include "sys/listening.h"
 
 namespace ni::app {
 namespace {
+
+constexpr Duration kLongInATurn = 5ms;
 
 bool is_unknown(const Supervisor& supervisor, const Worker& worker) {
   const ProgramConfig& config = supervisor.programs()[worker.program.value].config;
@@ -61,20 +64,30 @@ void ListenProbe::look(const Supervisor& supervisor, Instant now) {
   std::erase_if(watched_, is_settled(is_unknown));
   std::erase_if(otherwise_, is_settled(listens_without_tcp));
   std::erase_if(draining_, is_settled(drains_by_itself));
+  if (now < not_before_) {
+    return;
+  }
+  Table table;
   for (const auto& [incarnation, worker] : supervisor.workers()) {
     const std::optional<Instant> when = due(supervisor, worker);
     if (!when || *when > now) {
       continue;
     }
+    const Instant begun = sys::now();
     if (drains_by_itself(supervisor, worker)) {
       look_for_clients(worker, now);
     } else if (listens_without_tcp(supervisor, worker)) {
-      look_at_other_servers(worker, now);
+      look_at_other_servers(worker, table, now);
     } else {
       Watched& watched = watched_.try_emplace(incarnation, Watched{.due = *when}).first->second;
-      look_at(supervisor.programs()[worker.program.value], worker, watched, now);
+      look_at(supervisor.programs()[worker.program.value], worker, watched, table, now);
       watched.due = now + watched.rest;
       watched.rest = std::min(watched.rest * 2, kLongestRest);
+    }
+    const Duration took = sys::now() - begun;
+    not_before_ = sys::now() + took * kRestAfterWork;
+    if (took > kLongInATurn) {
+      return;  // the others' turn comes
     }
   }
 }
@@ -104,7 +117,14 @@ std::optional<Instant> ListenProbe::next_deadline(const Supervisor& supervisor) 
       next = next ? std::min(*next, *when) : *when;
     }
   }
-  return next;
+  return next ? std::optional(std::max(*next, not_before_)) : std::nullopt;
+}
+
+const std::vector<sys::ListeningSocket>& ListenProbe::Table::listening() {
+  if (!listening_) {
+    listening_ = sys::listening_sockets();
+  }
+  return *listening_;
 }
 
 void ListenProbe::look_for_clients(const Worker& worker, Instant now) {
@@ -117,8 +137,8 @@ void ListenProbe::look_for_clients(const Worker& worker, Instant now) {
   }
 }
 
-void ListenProbe::look_at_other_servers(const Worker& worker, Instant now) {
-  const std::vector<sys::ListeningSocket> listening = sys::listening_sockets();
+void ListenProbe::look_at_other_servers(const Worker& worker, Table& table, Instant now) {
+  const std::vector<sys::ListeningSocket>& listening = table.listening();
   const sys::Descendants descendants(*worker.pid);
   for (const int number : descendants) {
     const Pid descendant = *Pid::from(number);
@@ -144,7 +164,7 @@ void ListenProbe::warn_of_descendant(const Worker& worker, Pid descendant, int p
 }
 
 void ListenProbe::look_at(const Program& program, const Worker& worker, Watched& watched,
-                          Instant now) {
+                          Table& table, Instant now) {
   if (!worker.online && now - worker.spawned_at > kOnlinePatience &&
       !std::exchange(watched.warned_of_silence, true)) {
     ears_.warn(worker,
@@ -152,7 +172,7 @@ void ListenProbe::look_at(const Program& program, const Worker& worker, Watched&
                "itself, or closes the descriptor NODE_CHANNEL_FD. Name node and its script as the "
                "command, or set NODEINIT_MODE=single");
   }
-  const std::vector<sys::ListeningSocket> listening = sys::listening_sockets();
+  const std::vector<sys::ListeningSocket>& listening = table.listening();
   if (const auto port = port_of(*worker.pid, listening, ears_.inspector_port(worker))) {
     return listens_by_itself(program, worker, *port);
   }
@@ -184,7 +204,10 @@ void ListenProbe::listens_by_itself(const Program& program, const Worker& worker
     ears_.post(event::TargetChanged{.program = program.id, .workers = 1});
   }
   ears_.post(event::AskedForSocket{worker.incarnation});
-  ears_.post(event::Listening{.worker = worker.incarnation, .tcp = true, .by_itself = true});
+  const ServerPlace place{.id = (std::uint64_t{1} << 32U) + static_cast<std::uint64_t>(port),
+                          .port = port};
+  ears_.post(event::Listening{
+      .worker = worker.incarnation, .tcp = true, .by_itself = true, .place = place});
 }
 
 }  // namespace ni::app

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/supervision/supervisor.h"
+#include "sys/listening.h"
 
 namespace ni::app {
 
@@ -28,6 +29,8 @@ class ListenProbe {
   // A worker with sockets of its own may not hear of a drain (Bun): it is done when at two looks in
   // a row it had no client. It goes on accepting meanwhile; nothing from outside can change that.
   static constexpr Duration kLookForClients = 50ms;
+  // What a look costs depends on how many sockets others have: then all rest so many times as long.
+  static constexpr int kRestAfterWork = 20;
 
   struct Ears {
     std::function<void(Event)> post;
@@ -48,14 +51,25 @@ class ListenProbe {
     bool warned_of_descendant = false;
     bool warned_of_silence = false;
   };
-  void look_at(const Program& program, const Worker& worker, Watched& watched, Instant now);
+  class Table;
+  void look_at(const Program& program, const Worker& worker, Watched& watched, Table& table,
+               Instant now);
   void look_for_clients(const Worker& worker, Instant now);
-  void look_at_other_servers(const Worker& worker, Instant now);
+  void look_at_other_servers(const Worker& worker, Table& table, Instant now);
   std::optional<Instant> due(const Supervisor& supervisor, const Worker& worker) const;
   void warn_of_descendant(const Worker& worker, Pid descendant, int port) const;
   void listens_by_itself(const Program& program, const Worker& worker, int port);
 
   Ears ears_;
+  Instant not_before_{};
+  // What listens in the network namespace: asked once for all that are looked at in a turn.
+  class Table {
+   public:
+    const std::vector<sys::ListeningSocket>& listening();
+
+   private:
+    std::optional<std::vector<sys::ListeningSocket>> listening_;
+  };
   std::map<Incarnation, Watched> watched_;
   struct Draining {
     Instant due;

@@ -3,6 +3,7 @@
 // Everything the supervisor can be told. An event about a worker carries its incarnation: one that
 // comes late, when another worker has taken the slot, names a worker that is gone and is dropped.
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -17,6 +18,15 @@ namespace ni {
 struct ProgramId {
   std::uint32_t value = 0;
   constexpr auto operator<=>(const ProgramId&) const = default;
+};
+
+// Where a server listens: two that name the same place share their clients. Ports are those that
+// the program asked for, 0 is one of the system's choice.
+struct ServerPlace {
+  std::uint64_t id = 0;  // 0: not known
+  int port = -1;         // for people; -1: none
+  bool operator==(const ServerPlace& other) const { return id == other.id; }
+  auto operator<=>(const ServerPlace& other) const { return id <=> other.id; }
 };
 
 namespace event {
@@ -45,6 +55,7 @@ struct Listening {  // one server more
   Incarnation worker;
   bool tcp;
   bool by_itself = false;  // on a socket that is not ours
+  ServerPlace place = {};
 };
 // It listens on pipes or UDP ports alone, and has for a while: they count for its readiness, too.
 // (Not at once: tools listen on a pipe of their own before the server they start does.)

@@ -1,13 +1,18 @@
 #include "sys/listening.h"
 
+#include <linux/inet_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
+#include <optional>
+#include <span>
 
 #include "support/catch.h"
 #include "sys/fd.h"
+#include "sys/socket_diag.h"
 
 using namespace ni;
 using namespace ni::sys;
@@ -63,6 +68,30 @@ TEST_CASE("the listening Unix sockets of a table of the kernel are found") {
       "nonsense 00010000\n");
   CHECK(found == std::vector<std::uint64_t>{4242, 77});
   CHECK(parse_listening_unix("").empty());
+}
+
+TEST_CASE("the kernel is asked for sockets by state, and refuses nonsense") {
+  const auto [fd, port] = listen_somewhere(false);
+  ::inet_diag_req_v2 request{};
+  request.sdiag_family = AF_INET;
+  request.sdiag_protocol = IPPROTO_TCP;
+  const auto is_found = [&](unsigned states) {
+    request.idiag_states = states;
+    bool found = false;
+    const bool answered = dump_sockets({reinterpret_cast<const char*>(&request), sizeof request},
+                                       [&](std::span<const char> bytes) {
+                                         ::inet_diag_msg socket{};
+                                         REQUIRE(bytes.size() >= sizeof socket);
+                                         std::memcpy(&socket, bytes.data(), sizeof socket);
+                                         found = found || ntohs(socket.id.idiag_sport) == port;
+                                       });
+    return answered ? std::optional(found) : std::nullopt;
+  };
+  if (const auto found = is_found(1U << 10U)) {  // TCP_LISTEN
+    CHECK(*found);
+    CHECK(is_found(1U << 1U) == false);  // TCP_ESTABLISHED
+    CHECK_FALSE(dump_sockets({}, [](std::span<const char>) { FAIL("an answer"); }));
+  }
 }
 
 TEST_CASE("what a process listens on is seen from outside") {
