@@ -139,6 +139,11 @@ std::size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
+// U+0080 to U+009F: U+009B is CSI, with which escape sequences begin (ECMA-48).
+bool is_c1_control(std::string_view text) {
+  return text.size() > 1 && text[0] == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0;
+}
+
 }  // namespace
 
 std::string_view trim(std::string_view text) {
@@ -278,7 +283,8 @@ std::string printable(std::string_view text, std::size_t limit) {
   while (!text.empty()) {
     const std::size_t length = utf8_sequence(text);
     const auto byte = static_cast<unsigned char>(text.front());
-    const bool visible = length > 1 || (length == 1 && byte >= 0x20 && byte != 0x7F);
+    const bool visible =
+        (length > 1 && !is_c1_control(text)) || (length == 1 && byte >= 0x20 && byte != 0x7F);
     const std::string piece = visible ? std::string(text.substr(0, length))
                                       : std::string("\\x") + kHex[byte >> 4U] + kHex[byte & 0xFU];
     if (result.size() + piece.size() > limit) {
@@ -286,6 +292,14 @@ std::string printable(std::string_view text, std::size_t limit) {
     }
     result += piece;
     text.remove_prefix(visible ? length : 1);
+  }
+  return result;
+}
+
+std::string printable_lines(std::string_view text) {
+  std::string result;
+  for (const std::string_view line : split(text, '\n')) {
+    result += (result.empty() ? "" : "\n") + printable(line, std::string::npos);
   }
   return result;
 }

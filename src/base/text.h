@@ -65,5 +65,7 @@ std::optional<std::string_view> did_you_mean(std::string_view written,
 // `text` made safe for one line of a message: control bytes and invalid UTF-8 as \xNN, cut at
 // `limit` bytes with "…".
 std::string printable(std::string_view text, std::size_t limit = 200);
+// The same for texts of several lines, of any length.
+std::string printable_lines(std::string_view text);
 
 }  // namespace ni

@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "base/text.h"
+#include "sys/read_file.h"
 #include "sys/sockets.h"
 
 namespace ni::sys {
@@ -67,8 +70,10 @@ Result<UniqueFd> listen_local(const std::string& text) {
   }
   auto bound = bind(fd.get(), address);
   if (!bound && is_path && bound.error().code == EADDRINUSE) {
+    struct ::stat status {};
+    const bool is_socket = ::lstat(text.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
     const auto probe = connect_local(text);
-    if (!probe && probe.error().code == ECONNREFUSED) {
+    if (is_socket && !probe && probe.error().code == ECONNREFUSED) {
       (void)::unlink(text.c_str());  // bind() tells if it could not
       bound = bind(fd.get(), address);
     }
@@ -89,6 +94,23 @@ Result<UniqueFd> connect_local(const std::string& text) {
     return std::move(connected).error();
   }
   return fd;
+}
+
+std::vector<std::string> abstract_names(std::string_view beginning) {
+  constexpr std::size_t kMostTable = std::size_t{8} << 20U;
+  std::vector<std::string> found;
+  const auto table = read_file("/proc/self/net/unix", kMostTable);
+  for (const std::string_view line : split(table ? *table : std::string(), '\n')) {
+    // Num RefCount Protocol Flags Type St Inode Path
+    const std::vector<std::string_view> fields = split_words(line);
+    if (fields.size() == 8 && fields[7].starts_with(beginning)) {
+      found.emplace_back(fields[7]);
+    }
+  }
+  std::ranges::sort(found);
+  const auto twice = std::ranges::unique(found);
+  found.erase(twice.begin(), twice.end());
+  return found;
 }
 
 }  // namespace ni::sys

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "sys/fd.h"
@@ -27,10 +28,14 @@ std::uint32_t effective_user();
 std::optional<std::uint64_t> pid_namespace();
 std::optional<std::uint64_t> mount_namespace();
 
-// Listens on an absolute path (mode 0600, a socket that nobody listens on any more is replaced) or
-// on "@name", an abstract name. Errors: as bind(2); EADDRINUSE when somebody listens there.
+// Listens on an absolute path (mode 0600; a socket that nobody listens on any more is replaced,
+// what is no socket stays) or on "@name", an abstract name. Errors: as bind(2); EADDRINUSE when
+// something is there.
 Result<UniqueFd> listen_local(const std::string& address);
 // Connected, blocking for nobody: a full accept queue is EAGAIN.
 Result<UniqueFd> connect_local(const std::string& address);
+
+// The abstract names of our network namespace that begin so, as "@name"; unix(7), /proc/net/unix.
+std::vector<std::string> abstract_names(std::string_view beginning);
 
 }  // namespace ni::sys

@@ -1,10 +1,14 @@
 #include "app/cluster/control.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <iterator>
 
 #include "base/text.h"
+#include "sys/entropy.h"
 #include "sys/local_sockets.h"
 
 namespace ni::app {
@@ -49,16 +53,28 @@ std::string control_address(const std::string& setting, bool is_pid_1) {
 }
 
 std::vector<std::string> control_addresses(const std::string& setting) {
-  std::vector<std::string> found{control_address(setting, false)};
-  if (std::string other = control_address(setting, true); other != found.front()) {
-    found.push_back(std::move(other));
+  std::vector<std::string> found;
+  for (const bool is_pid_1 : {false, true}) {
+    const std::string address = control_address(setting, is_pid_1);
+    if (std::ranges::find(found, address) != found.end()) continue;
+    found.push_back(address);
+    if (setting == "auto") {
+      std::ranges::copy(sys::abstract_names(address + "-"), std::back_inserter(found));
+    }
   }
   return found;
 }
 
-Result<std::unique_ptr<Control>> Control::open(uv_loop_t* loop, const std::string& address,
+Result<std::unique_ptr<Control>> Control::open(uv_loop_t* loop, const std::string& wanted,
                                                Hooks hooks) {
-  NI_TRY(sys::UniqueFd listener, sys::listen_local(address));
+  std::string address = wanted;
+  auto listening = sys::listen_local(address);
+  const bool is_taken = !listening && listening.error().code == EADDRINUSE;
+  if (const auto number = sys::random_number(); is_taken && number && address.starts_with('@')) {
+    address = fmt::format("{}-{:016x}", wanted, *number);
+    listening = sys::listen_local(address);
+  }
+  NI_TRY(sys::UniqueFd listener, std::move(listening));
   std::unique_ptr<Control> control(new Control(address, std::move(hooks)));  // NOLINT: private
   Control* const self = control.get();
   control->server_ = std::make_unique<loop::LocalServer>(

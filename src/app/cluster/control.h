@@ -26,10 +26,12 @@ namespace ni::app {
 // Where PID 1 listens, as the setting `control` says: "auto" is "@nodeinit/" and the number of the
 // PID namespace (without /proc: "@nodeinit/0"; then host networking allows for one nodeinit only).
 // Who is not PID 1 shares that namespace with other containers, which may have a nodeinit of their
-// own (a pod with shareProcessNamespace): the number of the mount namespace is added.
+// own (a pod with shareProcessNamespace): the number of the mount namespace is added. Whoever shares
+// the network may take a name first; then nodeinit adds "-" and a number that nobody can guess.
 std::string control_address(const std::string& setting, bool is_pid_1);
 
-// Where `nodeinit ctl` looks, best first: a nodeinit of this container, then the namespace's PID 1.
+// Where `nodeinit ctl` looks, best first: a nodeinit of this container, then the namespace's PID 1;
+// where names were taken, those that were added to.
 std::vector<std::string> control_addresses(const std::string& setting);
 
 class Control {
@@ -44,7 +46,8 @@ class Control {
     std::function<bool(bool live)> is_healthy;
   };
 
-  // Error: nobody can listen at this address; the container runs without.
+  // At an abstract address that somebody has taken already: at another one, see control_address().
+  // Error: nobody can listen there; the container runs without.
   static Result<std::unique_ptr<Control>> open(uv_loop_t* loop, const std::string& address,
                                                Hooks hooks);
   ~Control();

@@ -136,7 +136,13 @@ std::string why_not(const Error& error, const std::string& address) {
   return text + "\nPID 1 here is " + printable(name, 40) + ", not nodeinit";
 }
 
-// Connected to a nodeinit that may be trusted: PID 1 of our namespace, root's or our own.
+// The other end is a nodeinit of ours: root's or our own, and a process that our PID namespace
+// shows. At a path its mode has let in nobody else, also from another container (a shared volume).
+bool is_trusted(const sys::Peer& peer, const std::string& address) {
+  const bool is_here = peer.pid != 0 || address.starts_with('/');
+  return peer.pid == 1 || (is_here && (peer.user == 0 || peer.user == sys::effective_user()));
+}
+
 Result<Connection> connect(const std::string& address) {
   auto connected = sys::connect_local(address);
   // EAGAIN: many others knock at the same time, connect(2) for local sockets.
@@ -147,13 +153,30 @@ Result<Connection> connect(const std::string& address) {
   }
   NI_TRY(sys::UniqueFd fd, std::move(connected));
   NI_TRY(const sys::Peer peer, sys::peer_of(fd.get()));
-  if (peer.pid != 1 && peer.user != 0 && peer.user != sys::effective_user()) {
+  if (!is_trusted(peer, address)) {
     return Error{.operation = "trust",
                  .subject = address,
                  .code = 0,
-                 .reason = "it belongs to user " + std::to_string(peer.user)};
+                 .reason = peer.pid == 0 ? "it belongs to another container"
+                                         : "it belongs to user " + std::to_string(peer.user)};
   }
   return Connection(std::move(fd));
+}
+
+// At the first address where a nodeinit of ours listens. Error: why none does at the last one that
+// is no stranger's, or that all are strangers'.
+Result<Connection> connect_to_any(std::span<const std::string> addresses) {
+  std::optional<Error> why;
+  for (const std::string& address : addresses) {
+    auto connected = connect(address);
+    if (connected) {
+      return connected;
+    }
+    if (!why || connected.error().operation != "trust") {
+      why = std::move(connected).error();
+    }
+  }
+  return *std::move(why);
 }
 
 int show_answers(Connection& connection, const CtlCommand& command) {
@@ -169,16 +192,17 @@ int show_answers(Connection& connection, const CtlCommand& command) {
                  : complain("nodeinit has not answered");
     }
     if (reply->more) {
-      print(reply->message + "\n");
+      print(printable_lines(reply->message) + "\n");
       continue;
     }
     if (!reply->ok) {
-      return complain(reply->message);
+      return complain(printable_lines(reply->message));
     }
     if (command.show != Show::status) {
-      print(reply->message + "\n");
+      print(printable_lines(reply->message) + "\n");
     } else {
-      print(command.json ? reply->data.indented_text() + "\n" : status_text(reply->data));
+      print(command.json ? printable_lines(reply->data.indented_text()) + "\n"
+                         : status_text(reply->data));
     }
     return 0;
   }
@@ -398,10 +422,7 @@ int run_ctl(std::span<const std::string> words, const std::string& configured) {
     return complain("the control socket is off (setting control)");
   }
   const std::vector<std::string> addresses = control_addresses(setting);
-  auto connection = connect(addresses.front());
-  if (!connection && connection.error().code == ECONNREFUSED && addresses.size() > 1) {
-    connection = connect(addresses.back());
-  }
+  auto connection = connect_to_any(addresses);
   if (!connection) {
     return complain(why_not(connection.error(), addresses.back()));
   }
@@ -412,7 +433,7 @@ int run_ctl(std::span<const std::string> words, const std::string& configured) {
   sys::unblock_all_signals();
   if (!connection->send(command->request)) {
     const auto reply = connection->receive(kAnswerTime);  // it may have said why
-    return complain(reply ? reply->message : "nodeinit does not listen");
+    return complain(reply ? printable_lines(reply->message) : "nodeinit does not listen");
   }
   return show_answers(*connection, *command);
 }
