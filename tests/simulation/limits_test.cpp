@@ -174,6 +174,38 @@ TEST_CASE("a reload ends although new workers have closed their servers") {
   CHECK(world.rollouts()[0].succeeded);
 }
 
+TEST_CASE("a successor that listens where its predecessor does not takes nothing over") {
+  const ServerPlace usual{.id = 1, .port = 3000};
+  const ServerPlace other{.id = 2, .port = 4711};
+  World world(1, {}, {web(1)}, {.never_listens = 1});
+  world.start();
+  world.run_for(1s);
+  const Incarnation old = world.some_worker();
+  world.tell(event::AskedForSocket{old});
+  world.tell(event::Listening{old, true, false, usual});
+  world.tell(event::ReloadAsked{});
+  world.run_for(1s);
+  const Slot& slot = world.supervisor().programs()[0].slots[0];
+  REQUIRE(slot.successor);
+  const Incarnation successor = *slot.successor;
+  world.tell(event::AskedForSocket{successor});
+  world.tell(event::Listening{successor, true, false, other});
+  CHECK(world.supervisor().workers().at(old).is_ready());
+  SECTION("it is ended") {
+    world.run_for(20s);
+    CHECK_FALSE(world.supervisor().workers().contains(successor));
+    CHECK(slot.current == old);
+  }
+  SECTION("unless it comes there within a second") {
+    world.run_for(500ms);
+    world.tell(event::Listening{successor, true, false, usual});
+    world.run_for(20s);
+    CHECK(slot.current == successor);
+  }
+  CHECK(world.supervisor().workers().at(*slot.current).is_ready());
+  require_lawful(world);
+}
+
 TEST_CASE("a slot that has finished is started again when a person restarts it") {
   ProgramPlan plan = web(2);
   plan.config.stop_codes = {137};

@@ -112,6 +112,9 @@ void Primary::query(Incarnation id, Worker& worker, const wire::QueryServerAct& 
 void Primary::listening(Incarnation id, Worker& worker, const wire::ListeningAct& says) {
   bool tcp = says.query.is_tcp();
   bool ours = false;
+  // By itself: the port alone says where, and no listener of ours has so high a number.
+  ServerPlace place{.id = (std::uint64_t{1} << 32U) + static_cast<std::uint64_t>(says.query.port),
+                    .port = says.query.port};
   for (Held& held : worker.held) {
     const Listener& listener = listeners_.at(held.listener);
     if (held.announced || !listener.query.same_place(says.query)) continue;
@@ -120,12 +123,14 @@ void Primary::listening(Incarnation id, Worker& worker, const wire::ListeningAct
     held.announced = true;
     tcp = listener.opened && listener.opened->tcp;
     ours = true;
+    place = {.id = held.listener.value + std::uint64_t{1},
+             .port = asked_port != 0 || !listener.opened ? asked_port : listener.opened->port};
     break;
   }
   // Bun binds by itself and asks for nothing: what it says is taken as it is, and as the question,
   // too.
   if (!std::exchange(worker.asked, true)) act(primary_action::Tell{event::AskedForSocket{id}});
-  act(primary_action::Tell{event::Listening{id, tcp, !ours}});
+  act(primary_action::Tell{event::Listening{id, tcp, !ours, place}});
   ask_connections(id);  // one that was asked tells the number once more when it drains
 }
 

@@ -94,6 +94,7 @@ struct Program {
   unsigned spare_deaths = 0;  // that nobody asked for
   Instant spare_retry_at;
   std::optional<Rollout> rollout;
+  bool told_elsewhere = false;      // that a worker listens where the others do not
   bool told_primary = false;        // that its code for a primary does not run
   bool listeners_closed = false;    // it has finished, and its clients are refused
   std::optional<int> exit_code;     // first failure, or the last exit

@@ -212,8 +212,12 @@ void Supervisor::handle(const event::Listening& event, Turn turn) {
     return;
   }
   ++worker->tcp_servers;
-  if (program_of(*worker).config.ready == Readiness::listen) {
-    input(*worker, WorkerInput::ready, turn);
+  constexpr std::size_t kMostPlaces = 64;
+  if (event.place.id != 0 && worker->places.size() < kMostPlaces) {
+    worker->places.push_back(event.place);
+  }
+  if (program_of(*worker).config.ready == Readiness::listen || worker->said_ready) {
+    seems_ready(*worker, turn);
   }
 }
 
@@ -249,7 +253,7 @@ void Supervisor::handle(const event::SaidReady& event, Turn turn) {
   if (Worker* worker = find(event.worker)) {
     worker->said_ready = true;  // a spare may have, and is promoted later
     if (program_of(*worker).config.ready == Readiness::message) {
-      input(*worker, WorkerInput::ready, turn);
+      seems_ready(*worker, turn);
     }
   }
 }

@@ -17,6 +17,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -139,6 +140,8 @@ class Supervisor {
 
   // supervisor_workers.cpp, continued
   void input(Worker& worker, WorkerInput input, Turn turn);
+  void seems_ready(Worker& worker, Turn turn);
+  std::set<ServerPlace> expected_places(const Worker& worker) const;
   void became_ready(Worker& worker, Turn turn);
   void became_server(Program& program, Turn turn);
   void died(Worker worker, ExitStatus status, DeathCause cause, const std::string& last_words,
@@ -177,7 +180,7 @@ class Supervisor {
   void drain_all(Turn turn);
   void hurry(Turn turn);
   void advance_stop(Turn turn);
-  static bool may_be_job(const Program& program);
+  static bool is_unproven(const Program& program);
   void program_finished(Program& program, int exit_code, const std::string& why, Turn turn);
   void finish(Turn turn);
 

@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
 #include "base/assert.h"
 #include "base/text.h"
 #include "core/supervision/supervisor.h"
@@ -140,6 +145,10 @@ void Supervisor::worker_deadline(Worker& worker, Turn turn) {
                        format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(
                            turn.now - worker.spawned_at))),
            &worker, turn);
+  } else if (worker.state == WorkerState::starting && worker.elsewhere) {
+    report(LogLevel::error, "worker_listens_elsewhere",
+           "listens nowhere where the worker before it does: it is ended", &worker, turn);
+    end(worker, EndReason::never_ready, turn);
   } else if (worker.state == WorkerState::starting) {
     report(LogLevel::error, "worker_never_ready",
            fmt::format("was not ready within {}: it is ended",
@@ -184,6 +193,63 @@ void Supervisor::ready_deadline(Worker& worker, Turn turn) {
   worker.deadline = worker.retire_at;
   if (!worker.stable && (!worker.deadline || stable_at < *worker.deadline)) {
     worker.deadline = stable_at;
+  }
+}
+
+// Where a worker has to listen, at one place at least, to be one of its program: where all ready ones
+// do. None where they have no place in common (a port for each worker).
+std::set<ServerPlace> Supervisor::expected_places(const Worker& worker) const {
+  std::optional<std::set<ServerPlace>> common;
+  for (const auto& [incarnation, other] : workers_) {
+    if (other.program != worker.program || !other.is_ready() || incarnation == worker.incarnation) {
+      continue;
+    }
+    const std::set<ServerPlace> places(other.places.begin(), other.places.end());
+    std::set<ServerPlace> both;
+    std::ranges::set_intersection(common ? *common : places, places,
+                                  std::inserter(both, both.end()));
+    common = std::move(both);
+  }
+  return common.value_or(std::set<ServerPlace>{});
+}
+
+// Ready by the program's rule. A program that takes another port when its own is busy listens where
+// no client looks: a successor that would take over waits, and fails if it finds no better place.
+void Supervisor::seems_ready(Worker& worker, Turn turn) {
+  constexpr Duration kToFindItsPlace = 1s;
+  const std::set<ServerPlace> expected = expected_places(worker);
+  const auto is_expected = [&](const ServerPlace& place) { return expected.contains(place); };
+  const bool elsewhere = worker.state == WorkerState::starting && !worker.places.empty() &&
+                         !expected.empty() && std::ranges::none_of(worker.places, is_expected);
+  const Slot& slot = slot_of(worker);
+  const Worker* predecessor = slot.successor == worker.incarnation ? find(*slot.current) : nullptr;
+  // A port for each worker, where there is one worker: its number was added.
+  const bool by_number =
+      predecessor != nullptr && !predecessor->places.empty() &&
+      worker.places.front().port - predecessor->places.front().port ==
+          static_cast<int>(worker.incarnation.value - predecessor->incarnation.value);
+  if (!elsewhere || by_number) {
+    worker.elsewhere = false;
+    input(worker, WorkerInput::ready, turn);
+    return;
+  }
+  const auto name = [](const ServerPlace& place) {
+    return place.port > 0 ? fmt::format("port {}", place.port)
+                          : std::string("a port of the system's choice");
+  };
+  const std::string what = fmt::format(
+      "listens on {}, not on {} as the others: if the program takes another port when "
+      "its own is busy, it has to stay one process (NODEINIT_MODE=single)",
+      name(worker.places.back()), name(*expected.begin()));
+  if (predecessor == nullptr) {
+    if (!std::exchange(program_of(worker).told_elsewhere, true)) {
+      report(LogLevel::warn, "worker_listens_elsewhere", what, &worker, turn);
+    }
+    input(worker, WorkerInput::ready, turn);
+  } else if (!std::exchange(worker.elsewhere, true)) {
+    report(LogLevel::warn, "worker_listens_elsewhere", what, &worker, turn);
+    worker.deadline =
+        std::min(worker.deadline.value_or(Instant::max()), turn.now + kToFindItsPlace);
   }
 }
 
@@ -246,8 +312,9 @@ void Supervisor::died(Worker worker, ExitStatus status, DeathCause cause,
   }
 }
 
-// Whoever sets NODEINIT_READY=online has said that the program is a service.
-bool Supervisor::may_be_job(const Program& program) {
+// It may be a job: nothing has shown that it is a service. Whoever sets NODEINIT_READY=online has said
+// that it is.
+bool Supervisor::is_unproven(const Program& program) {
   return program.stage == Program::Stage::probing && program.config.ready != Readiness::online;
 }
 
@@ -262,14 +329,13 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
   slot.state = SlotState::vacant;
   if (is_stopping() || death.cause == DeathCause::asked) {
     report(LogLevel::info, "worker_ended", story, &worker, turn);
-    if (may_be_job(program) && is_stopping()) {
+    if (is_unproven(program) && is_stopping()) {
       program.exit_code = death.status.as_exit_code();  // a job cut short has not succeeded
     }
     return;
   }
   const int code = death.status.as_exit_code();
-  const bool is_job =
-      may_be_job(program) && program.config.restart == RestartMode::automatic;
+  const bool is_job = is_unproven(program) && program.config.restart == RestartMode::automatic;
   if (is_job && death.cause != DeathCause::never_ready && !worker.lacked) {
     report(code == 0 ? LogLevel::info : LogLevel::error, "program_ended",
            story + ", without ever listening: it ran once", &worker, turn);

@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/exit_status.h"
 #include "base/signal.h"
@@ -109,8 +110,10 @@ struct Worker {
   bool lacked = false;  // it could not be started for want of something that may come back
   bool stable = false;  // has been ready for kMinimumUptime
   unsigned tcp_servers = 0;
-  unsigned other_servers = 0;                      // pipes, UDP
-  bool counts_others = false;                      // it has no other kind
+  unsigned other_servers = 0;       // pipes, UDP
+  bool counts_others = false;       // it has no other kind
+  std::vector<ServerPlace> places;  // TCP, wherever it has listened, the first kMostPlaces
+  bool elsewhere = false;           // and its siblings have listened at none of them
   std::optional<Instant> listens_otherwise_since;  // the latest of them
   bool counts_servers =
       false;  // READY=listen: without a server it is not ready, whatever its state
