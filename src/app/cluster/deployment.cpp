@@ -39,7 +39,8 @@ Launch launch_of(const ProgramConfig& program, Mode mode, const Environment& env
                          .mode = mode,
                          .directory = directory,
                          .path = path.empty() ? kDefaultPath : path,
-                         .node_path = node_path},
+                         .node_path = node_path,
+                         .job = sign_of_job(environment)},
                         ConfigFiles());
 }
 

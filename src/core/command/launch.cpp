@@ -331,6 +331,19 @@ Balance balance_for(std::string_view program, Balance asked) {
   return base_name(program) == "deno" ? Balance::round_robin : asked;
 }
 
+std::string_view sign_of_job(const Environment& environment) {
+  constexpr std::array<std::string_view, 5> kSigns = {"JOB_COMPLETION_INDEX", "CLOUD_RUN_JOB",
+                                                      "AWS_BATCH_JOB_ID", "CONTAINER_APP_JOB_NAME",
+                                                      "AWS_LAMBDA_FUNCTION_NAME"};
+  for (const std::string_view sign : kSigns) {
+    if (find_variable(environment, sign)) return sign;
+  }
+  // Heroku: web.1 is a dyno of the formation; run.1234 and release.1234 are one-off.
+  const auto dyno = find_variable(environment, "DYNO");
+  const bool once = dyno && (dyno->starts_with("run.") || dyno->starts_with("release."));
+  return once ? std::string_view("DYNO") : std::string_view();
+}
+
 Launch resolve_launch(const LaunchQuestion& question, const FileReader& files) {
   if (question.mode == Mode::single) {
     Launch launch = untouched(question);
@@ -345,6 +358,15 @@ Launch resolve_launch(const LaunchQuestion& question, const FileReader& files) {
     plain.reason = std::move(launch.reason);
     plain.advice = std::move(launch.advice);
     launch = std::move(plain);
+  }
+  if (question.mode == Mode::automatic && launch.node && !question.job.empty()) {
+    Launch once = untouched(question);
+    once.reason = fmt::format("{} is set: a job", question.job);
+    once.note = fmt::format(
+        "{} is set, so this is a job: one process, once. NODEINIT_MODE=cluster has workers all the "
+        "same, NODEINIT_MODE=single says that one is wanted",
+        question.job);
+    return once;
   }
   const bool cluster = question.mode == Mode::cluster || launch.node;
   const bool as_wanted = cluster && !launch.node && fix_is_the_mode(launch.argv.front());

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/environment.h"
 #include "base/file_reader.h"
 #include "core/settings/config.h"
 
@@ -24,6 +25,7 @@ struct LaunchQuestion {
   std::string_view directory;  // absolute: where it is run
   std::string_view path;       // its PATH
   std::string_view node_path;  // its NODE_PATH
+  std::string_view job;        // sign_of_job() of its environment
 };
 
 struct Launch {
@@ -38,6 +40,11 @@ struct Launch {
   std::string advice;     // not empty: a warning that names the fix
   std::string note;  // not empty: why what may start Node stays one process, and what changes that
 };
+
+// The variable by which the platform says that this container is a job, to be run once (an indexed
+// Job of Kubernetes, a job of Cloud Run, AWS Batch or Azure Container Apps, a Lambda function, a
+// one-off dyno); empty: none.
+std::string_view sign_of_job(const Environment& environment);
 
 // Deno speaks the cluster protocol but never accepts on a socket that it is given: whatever was
 // asked for, its connections must be handed over one by one. (Checked: 2.9.6.)

@@ -52,6 +52,28 @@ TEST_CASE("node with a script is a cluster, everything else of node is not") {
   }
 }
 
+TEST_CASE("where the platform says that it is a job, it runs once as one process") {
+  const std::vector<std::string> words{"node", "server.js"};
+  const auto with = [&](const Environment& environment, Mode mode) {
+    return resolve_launch(
+        {.command = words, .mode = mode, .directory = "/app", .job = sign_of_job(environment)},
+        Files());
+  };
+  for (const Environment& environment :
+       {Environment{{"JOB_COMPLETION_INDEX", "0"}}, Environment{{"CLOUD_RUN_JOB", "nightly"}},
+        Environment{{"AWS_BATCH_JOB_ID", "1"}}, Environment{{"CONTAINER_APP_JOB_NAME", "x"}},
+        Environment{{"AWS_LAMBDA_FUNCTION_NAME", "f"}}, Environment{{"DYNO", "run.4711"}},
+        Environment{{"DYNO", "release.12"}}}) {
+    INFO(environment.front().first);
+    const Launch launch = with(environment, Mode::automatic);
+    CHECK(launch.mode == Mode::single);
+    CHECK(launch.argv == words);
+    CHECK(launch.note.starts_with(environment.front().first + " is set, so this is a job"));
+    CHECK(with(environment, Mode::cluster).mode == Mode::cluster);
+  }
+  CHECK(with({{"DYNO", "web.1"}}, Mode::automatic).mode == Mode::cluster);
+}
+
 TEST_CASE("the script operand is found behind node's options") {
   const std::vector<std::string> argv =
       *split_command("node -r a --inspect=9300 --title x -- s.js -e");
