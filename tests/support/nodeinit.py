@@ -28,6 +28,7 @@ Every wait has a deadline (DEADLINE seconds unless told) and fails with what nod
 """
 
 import atexit
+import codecs
 import functools
 import os
 import re
@@ -202,10 +203,11 @@ class Nodeinit:
         end = time.monotonic() + deadline
         with self._news:
             while True:
-                found = wanted.search("".join(self._written[stream]))
+                ended = not self.running() and not any(r.is_alive() for r in self._readers)
+                text = "".join(self._written[stream])
+                found = wanted.search(text if ended else text[: text.rfind("\n") + 1])
                 if found:
                     return found
-                ended = not self.running() and not any(r.is_alive() for r in self._readers)
                 if ended or time.monotonic() > end:
                     raise AssertionError(f"no line {pattern!r} in std{stream}\n{self.told()}")
                 self._news.wait(0.1)
@@ -252,9 +254,10 @@ class Nodeinit:
 
     def _read(self, name, stream):
         def pump():
-            for line in iter(stream.readline, b""):
+            decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+            for piece in iter(lambda: os.read(stream.fileno(), 65536), b""):
                 with self._news:
-                    self._written[name].append(line.decode(errors="replace"))
+                    self._written[name].append(decoder.decode(piece))
                     self._news.notify_all()
 
         thread = threading.Thread(target=pump, daemon=True)

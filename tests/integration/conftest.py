@@ -1,7 +1,8 @@
-"""Programs that look after themselves, under nodeinit; what is right is what the same program does under bare node."""
+"""One small Node program under nodeinit."""
 
 import pytest
 from support import node, nodeinit
+
 
 @pytest.fixture
 def program(tmp_path):
@@ -9,12 +10,12 @@ def program(tmp_path):
     script never listens: ready=False). PORT is in its environment. Gives (pid1, port)."""
     opened = []
 
-    def start(script, major=24, workers=2, ready=True, options=(), arguments=(), **env):
+    def start(script, major=24, workers=2, ready=True, options=(), arguments=(), user=None, **env):
         file = tmp_path / "app.js"
         file.write_text(script)
         port = nodeinit.free_port()
         settings = {"PORT": port, "NODEINIT_WORKERS": workers, "NODEINIT_MODE": "cluster"} | env
-        pid1 = nodeinit.start([node.path(major), *arguments, file], options, settings)
+        pid1 = nodeinit.start([node.path(major), *arguments, file], options, settings, user=user)
         opened.append(pid1)
         for slot in range(workers if ready else 0):
             pid1.wait_line(rf"slot {slot}: worker \d+ is ready")
