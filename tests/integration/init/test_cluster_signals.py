@@ -72,13 +72,22 @@ def test_usr1_reaches_slot_0_alone():
         assert recorded(run) == {0: [10, 12], 1: [12]}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGPWR, signal.SIGRTMIN + 3])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_to_stop_reaches_every_worker_once_as_it_came(number):
     with cluster.start(probe("record", f"{int(number)}=0")) as run:
         both_ready(run)
         run.kill(number)
         run.expect(0)
         assert recorded(run) == {0: [number], 1: [number]}
+
+
+@pytest.mark.parametrize("number", [signal.SIGPWR, signal.SIGRTMIN + 3])
+def test_what_other_inits_take_for_a_stop_becomes_a_term(number):
+    with cluster.start(probe("record", "15=0")) as run:
+        both_ready(run)
+        run.kill(number)
+        run.expect(0)
+        assert recorded(run) == {0: [15], 1: [15]}
 
 
 def test_a_second_signal_to_stop_kills_within_two_seconds():

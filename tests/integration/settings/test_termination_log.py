@@ -168,10 +168,14 @@ def test_only_an_end_that_nobody_asked_for_begins_reading(tmp_path):
 
 
 def test_words_at_an_asked_end_do_not_replace_those_of_the_failure(tmp_path):
-    """One worker is the crash loop, the other is stopped because of it and ends with a code of its own, talking."""
+    """One worker is the crash loop; the other, of a slot that had died as often before, is stopped because of it and ends
+    with a code of its own, talking."""
     program = """
-    if (process.env.NODEINIT_SLOT === '1') throw new TypeError('no database');
+    const fs = require('fs');
     require('net').createServer().listen(0);
+    if (process.env.NODEINIT_SLOT === '1') setTimeout(() => { throw new TypeError('no database'); }, 500);
+    fs.appendFileSync('lives', process.env.NODEINIT_SLOT);
+    if (fs.readFileSync('lives', 'utf8').split('0').length <= 4 && process.env.NODEINIT_SLOT === '0') setTimeout(() => process.exit(1), 30);
     process.on('SIGTERM', () => process.stderr.write('bye for now\\n', () => process.exit(9)));"""
     log, running = start(tmp_path, program, "--workers=2", "--stop=signal", "--ready=message",
                          "--restart-limit=3/60s", "--restart-backoff=10ms..20ms")  # fmt: skip
