@@ -103,9 +103,13 @@ int explain(const Invocation& invocation) {
   const std::vector<Plan> plans = deployment->plans();
   const std::string reason =
       deployment->mode == Mode::single ? deployment->programs.front().reason : "";
+  const bool adopts = deployment->programs.front().adopts;
   std::string text;
   if (invocation.json) {
     wire::Json json = explain_json(resources, config, plans);
+    if (adopts) {
+      json.set("adopts", deployment->programs.front().reason);
+    }
     if (!reason.empty()) {
       json.set("workers", 1).set("heap_mb", nullptr).set("one_process_because", reason);
     }
@@ -113,6 +117,12 @@ int explain(const Invocation& invocation) {
   } else {
     if (!reason.empty()) {
       text = fmt::format("one process, run as it is: {}\nA cluster would have:\n", reason);
+    }
+    if (adopts) {
+      text = fmt::format(
+          "run as it is until a Node process below it listens; that one becomes the program and "
+          "has siblings: {}\nFrom then on:\n",
+          deployment->programs.front().reason);
     }
     text += explain_text(resources, config, plans);
   }

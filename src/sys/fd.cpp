@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -153,6 +154,14 @@ Result<UniqueFd> duplicate(int fd) {
     return failed("duplicate", subject_of(fd));
   }
   return copy;
+}
+
+std::optional<FileIdentity> identity_of(int fd) {
+  struct ::stat status {};
+  if (::fstat(fd, &status) != 0) {
+    return std::nullopt;
+  }
+  return FileIdentity{.device = status.st_dev, .inode = status.st_ino};
 }
 
 bool set_owner(int fd, std::uint32_t user) {

@@ -3,6 +3,8 @@
 // Descriptors: who owns one, and the few calls everybody needs. Every descriptor made here is born
 // CLOEXEC. An owner is UniqueFd; a plain int borrows for the call only.
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -57,6 +59,13 @@ Result<UniqueFd> duplicate(int fd);
 
 Result<void> set_nonblocking(int fd);
 // fchown(2), the group stays. False: we may not, or it is no user here (user_namespaces(7)).
+// What a descriptor leads to, fstat(2); nullopt: it is closed.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
+std::optional<FileIdentity> identity_of(int fd);
 bool set_owner(int fd, std::uint32_t user);
 
 // The flag that says whether an exec'd program inherits it.

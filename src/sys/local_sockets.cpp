@@ -100,7 +100,10 @@ std::vector<std::string> abstract_names(std::string_view beginning) {
   constexpr std::size_t kMostTable = std::size_t{8} << 20U;
   std::vector<std::string> found;
   const auto table = read_file("/proc/self/net/unix", kMostTable);
-  for (const std::string_view line : split(table ? *table : std::string(), '\n')) {
+  if (!table) {
+    return found;
+  }
+  for (const std::string_view line : split(*table, '\n')) {
     // Num RefCount Protocol Flags Type St Inode Path
     const std::vector<std::string_view> fields = split_words(line);
     if (fields.size() == 8 && fields[7].starts_with(beginning)) {

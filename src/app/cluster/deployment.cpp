@@ -40,7 +40,8 @@ Launch launch_of(const ProgramConfig& program, Mode mode, const Environment& env
                          .directory = directory,
                          .path = path.empty() ? kDefaultPath : path,
                          .node_path = node_path,
-                         .job = sign_of_job(environment)},
+                         .job = sign_of_job(environment),
+                         .adopt = program.adopt && program.ready != Readiness::online},
                         ConfigFiles());
 }
 
@@ -81,7 +82,16 @@ bool is_plainly_single(const Invocation& invocation) {
 void DeployedProgram::replace(DeployedProgram again) {
   again.rollouts_succeeded = rollouts_succeeded;
   again.rollouts_failed = rollouts_failed;
+  const auto process = std::move(adopted);
   *this = std::move(again);
+  if (process) {
+    adopt(*process);
+  }
+}
+
+void DeployedProgram::adopt(AdoptedProcess process) {
+  launcher = Launcher::as_adopted(config, process, plan);
+  adopted = std::move(process);
 }
 
 std::vector<Plan> Deployment::plans() const {
@@ -136,6 +146,8 @@ Result<Deployment> deploy(const Invocation& invocation, const Resources& resourc
                             .plan = std::move(plans[i]),
                             .reason = launches[i].reason,
                             .launcher = {},
+                            .adopts = launches[i].adopts,
+                            .adopted = {},
                             .memory_allowed = {}};
     program.memory_allowed =
         memory_allowed(program.config.max_memory, program.plan.memory_per_worker);

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "app/adoption/adopted.h"
 #include "app/cluster/launcher.h"
 #include "app/invocation/options.h"
 #include "core/container/resources.h"
@@ -29,16 +30,20 @@ struct DeployedProgram {
   ProgramId id;
   ProgramConfig config;  // the command that is really run, where, with which variables
   Plan plan;
-  std::string reason;                   // why it is one process, or many
-  std::optional<Launcher> launcher;     // cluster mode only
+  std::string reason;                // why it is one process, or many
+  std::optional<Launcher> launcher;  // cluster mode only
+  bool adopts = false;               // whoever listens first below the command is the program:
+  std::optional<AdoptedProcess> adopted;
   std::optional<Bytes> memory_allowed;  // NODEINIT_MAX_MEMORY of each worker, in bytes
 
   // Since the container started: a reload keeps them.
   std::uint64_t rollouts_succeeded = 0;
   std::uint64_t rollouts_failed = 0;
 
-  // The same program, read or planned again; what was counted stays.
+  // The same program, read or planned again; what was counted stays, and who was adopted.
   void replace(DeployedProgram again);
+  // From now on workers are started as that process was.
+  void adopt(AdoptedProcess process);
   // A share of a memory limit that the container does not have: workers cannot be watched.
   bool lacks_memory_limit() const { return config.max_memory && !memory_allowed; }
 };

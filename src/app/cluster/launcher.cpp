@@ -107,7 +107,6 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& la
   Launcher launcher;
   launcher.argv_ = config.command;
   launcher.slot_variables_ = config.slot_variables;
-  launcher.is_node_ = launch.node;
   launcher.directory_ = config.directory;
   if (config.directory) {
     launcher.resolved_ = sys::real_path(*config.directory);
@@ -117,23 +116,47 @@ Result<Launcher> Launcher::prepare(const ProgramConfig& config, const Launch& la
     NI_TRY(launcher.user_, resolve_user(*config.user, ConfigFiles()));
   }
   launcher.environment_ = environment_for(config, environment);
-  apply_heap(plan, launcher.argv_, launcher.environment_);
-  if (launch.node) {
-    const auto find = [&](std::string_view name) {
-      return find_variable(launcher.environment_, name).value_or("");
-    };
-    const std::string options(find("NODE_OPTIONS"));
-    const NodeFeatures features = inspect_node(launcher.argv_.front(), find("PATH"));
-    launcher.is_known_node_ = features.is_node;
-    if (config.module_inside && features.is_node && allows_module(launcher.argv_, options)) {
-      // Behind nodeinit's own options, before the program's: agents come after it.
-      launcher.module_at_ = 2 + launcher.argv_.size() - config.command.size();
-      const auto at = launcher.argv_.begin() + static_cast<std::ptrdiff_t>(launcher.module_at_ - 1);
-      launcher.argv_.insert(at, {"--require", ""});
-      launcher.counts_connections_ = features.since_18_18;
-    }
-    launcher.inspector_ = find_inspector(launcher.argv_, options);
+  // The chain of an adopted program has other processes of node, too: the heap is for its workers.
+  if (!launch.adopts) {
+    apply_heap(plan, launcher.argv_, launcher.environment_);
   }
+  if (launch.node) {
+    launcher.take_node(config.module_inside, config.command.size());
+  }
+  return launcher;
+}
+
+// argv_ is a Node command, with our own options in front; `words_of_command` are not ours.
+void Launcher::take_node(bool module_inside, std::size_t words_of_command) {
+  is_node_ = true;
+  const auto find = [this](std::string_view name) {
+    return find_variable(environment_, name).value_or("");
+  };
+  const std::string options(find("NODE_OPTIONS"));
+  const NodeFeatures features = inspect_node(argv_.front(), find("PATH"));
+  is_known_node_ = features.is_node;
+  if (module_inside && features.is_node && allows_module(argv_, options)) {
+    // Behind nodeinit's own options, before the program's: agents come after it.
+    module_at_ = 2 + argv_.size() - words_of_command;
+    const auto at = argv_.begin() + static_cast<std::ptrdiff_t>(module_at_ - 1);
+    argv_.insert(at, {"--require", ""});
+    counts_connections_ = features.since_18_18;
+  }
+  inspector_ = find_inspector(argv_, options);
+}
+
+Launcher Launcher::as_adopted(const ProgramConfig& config, const AdoptedProcess& process,
+                              const Plan& plan) {
+  Launcher launcher;
+  launcher.argv_ = process.argv;
+  launcher.slot_variables_ = config.slot_variables;
+  launcher.directory_ = process.directory;
+  launcher.resolved_ = sys::real_path(process.directory);
+  launcher.oom_score_adj_ = score_above_ours();
+  launcher.user_ = process.user;
+  launcher.environment_ = environment_for({}, process.environment);
+  apply_heap(plan, launcher.argv_, launcher.environment_);
+  launcher.take_node(config.module_inside, process.argv.size());
   return launcher;
 }
 
@@ -153,6 +176,19 @@ std::vector<std::string> Launcher::command_of(const action::Spawn& spawn,
   return command;
 }
 
+BegunStart Launcher::start_chain(const action::Spawn& spawn, std::string_view adopted_by,
+                                 WorkerOutput output, const WorkerPlace& place) const {
+  Environment environment = environment_;
+  if (!place.module.empty()) {
+    const std::string before(find_variable(environment, "NODE_OPTIONS").value_or(""));
+    set_variable(environment, "NODE_OPTIONS",
+                 before + (before.empty() ? "" : " ") + "--require=" + place.module);
+    set_variable(environment, std::string(kAdoptVariable), std::string(adopted_by));
+  }
+  give_outputs_to(user_, output);
+  return start(argv_, std::move(environment), spawn, mappings_of(output, place), place);
+}
+
 BegunStart Launcher::start(const action::Spawn& spawn, int channel, WorkerOutput output,
                            const WorkerPlace& place) const {
   Environment environment = environment_;
@@ -160,21 +196,28 @@ BegunStart Launcher::start(const action::Spawn& spawn, int channel, WorkerOutput
   set_variable(environment, "NODE_CHANNEL_FD", std::to_string(channel_fd));
   set_variable(environment, "NODE_CHANNEL_SERIALIZATION_MODE", "json");
   set_variable(environment, "NODE_UNIQUE_ID", std::to_string(spawn.worker.value));
+  give_outputs_to(user_, output);
+  std::vector<sys::DescriptorMapping> descriptors = mappings_of(output, place);
+  descriptors.push_back({.from = channel, .to = channel_fd});
+  return start(command_of(spawn, place.module), std::move(environment), spawn,
+               std::move(descriptors), place);
+}
+
+BegunStart Launcher::start(const std::vector<std::string>& command, Environment environment,
+                           const action::Spawn& spawn,
+                           std::vector<sys::DescriptorMapping> descriptors,
+                           const WorkerPlace& place) const {
   set_variable(environment, "NODE_APP_INSTANCE", std::to_string(spawn.instance));
   set_variable(environment, "NODEINIT_SLOT", std::to_string(spawn.instance));
   for (const std::string& name : slot_variables_) {
     set_variable(environment, name, std::to_string(spawn.instance));
   }
   set_variable(environment, "NODEINIT_SLOTS", std::to_string(spawn.slots));
-
-  give_outputs_to(user_, output);
-  std::vector<sys::DescriptorMapping> descriptors = mappings_of(output, place);
-  descriptors.push_back({.from = channel, .to = channel_fd});
   // A worker that is restarted belongs to the release of the others, wherever a link leads by now; if
   // that release was removed, to what is there.
   const bool still_there = resolved_ && ConfigFiles().is_directory(*resolved_);
   const std::optional<std::string>& directory = still_there ? resolved_ : directory_;
-  const sys::StringArray argv(command_of(spawn, place.module));
+  const sys::StringArray argv(command);
   const sys::StringArray variables(joined(environment));
   return sys::begin_spawn({.argv = argv.get(),
                            .environment = variables.get(),

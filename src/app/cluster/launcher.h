@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "app/adoption/adopted.h"
 #include "app/connections/data_plane.h"
 #include "base/environment.h"
 #include "core/command/inspector.h"
@@ -50,6 +51,15 @@ class Launcher {
   static Result<Launcher> prepare(const ProgramConfig& config, const Launch& launch,
                                   const Plan& plan, const Environment& environment);
 
+  // Of the siblings of an adopted process.
+  static Launcher as_adopted(const ProgramConfig& config, const AdoptedProcess& process,
+                             const Plan& plan);
+
+  // The command as it is, without a channel; whoever listens first below it asks at `adopted_by`
+  // (AdoptionServer::address()).
+  BegunStart start_chain(const action::Spawn& spawn, std::string_view adopted_by,
+                         WorkerOutput output, const WorkerPlace& place) const;
+
   // `channel` becomes the worker's end of the cluster channel; borrowed, as `output` is.
   BegunStart start(const action::Spawn& spawn, int channel, WorkerOutput output,
                    const WorkerPlace& place) const;
@@ -72,6 +82,10 @@ class Launcher {
 
  private:
   Launcher() = default;
+  void take_node(bool module_inside, std::size_t words_of_command);
+  BegunStart start(const std::vector<std::string>& argv, Environment environment,
+                   const action::Spawn& spawn, std::vector<sys::DescriptorMapping> descriptors,
+                   const WorkerPlace& place) const;
   std::vector<std::string> command_of(const action::Spawn& spawn, const std::string& module) const;
 
   std::vector<std::string> argv_;

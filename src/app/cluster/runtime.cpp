@@ -33,10 +33,12 @@ constexpr int kReapsInATurn = 8;
 std::vector<ProgramPlan> program_plans(const Deployment& deployment) {
   std::vector<ProgramPlan> result;
   for (const DeployedProgram& program : deployment.programs) {
-    result.push_back(ProgramPlan{.config = program.config,
-                                 .workers = program.plan.workers,
-                                 .signal_group = program.launcher->signals_group(),
-                                 .module_inside = program.launcher->has_module()});
+    result.push_back(
+        ProgramPlan{.config = program.config,
+                    .workers = program.plan.workers,
+                    .signal_group = !program.adopts && program.launcher->signals_group(),
+                    .module_inside = program.launcher->has_module(),
+                    .adopts = program.adopts});
   }
   return result;
 }
@@ -128,6 +130,7 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
     limits_.emplace(loop_, resources_, deployment_.plans(), policy,
                     [this](const Resources& now) { return plan_for(now); });
   }
+  open_adoption();
   started_at_ = sys::now();
   if (auto opened = open_http(); !opened) {
     return std::move(opened).error();  // asked for, and a probe would wait for it in vain
@@ -284,10 +287,16 @@ void Runtime::act_on(const sys::ReceivedSignal& received) {
           .quick = true, .why = to_string(arrived.signal), .signal = decision.signal});
       break;
     case Does::reload:
+      if (only_forwards_to_chain(arrived.signal, received.value)) {
+        break;
+      }
       reload_asked_by_ = to_string(arrived.signal);  // several that came together are one wish
       break;
     case Does::more:
     case Does::fewer:
+      if (only_forwards_to_chain(arrived.signal, received.value)) {
+        break;
+      }
       post(event::ScaleBy{.program = ProgramId{}, .workers = decision.does == Does::more ? 1 : -1});
       break;
   }

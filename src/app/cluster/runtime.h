@@ -12,13 +12,17 @@
 
 #include <uv.h>
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <variant>
 #include <vector>
 
+#include "app/adoption/adoption_server.h"
 #include "app/cluster/control.h"
 #include "app/cluster/deployment.h"
 #include "app/cluster/hang_examiner.h"
@@ -113,6 +117,14 @@ class Runtime final : public Host {
   void spawn(const action::Spawn& spawn);
   void start_decided(Incarnation process, const sys::SpawnResult& result);
   void run_hook(const action::RunHook& wanted);
+  // runtime_adoption.cpp
+  void open_adoption();
+  void spawn_chain(const action::Spawn& spawn);
+  std::variant<Incarnation, std::string> who_adopts(Pid process) const;
+  void adopt(Incarnation worker, AdoptedProcess process, sys::UniqueFd channel);
+  bool only_forwards_to_chain(Signal signal, std::optional<SignalValue> value);
+  void follow_start(const action::Spawn& spawn, BegunStart begun);
+  void send_signal(const action::SendSignal& wanted) const;
   void report(const action::Report& report);
   void warn_of(const Worker& worker, const std::string& message);
   void open_control();
@@ -147,6 +159,12 @@ class Runtime final : public Host {
   sys::DescriptorLimit descriptor_limit_;  // of workers
   MetricsRounds metrics_rounds_;
   DataPlane data_plane_;
+  std::unique_ptr<AdoptionServer> adoption_;
+  struct Chain {  // a worker whose command is run as it is
+    std::array<std::optional<sys::FileIdentity>, 2> outputs;
+    std::optional<Pid> program;  // below it, adopted
+  };
+  std::map<Incarnation, Chain> chains_;
   StartsUnderWay starts_;
   std::deque<Event> events_;
   Actions actions_;  // reused from turn to turn

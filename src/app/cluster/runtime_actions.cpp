@@ -33,12 +33,7 @@ void Runtime::perform(const Action& action) {
                    metrics_rounds_.gone(wanted.worker);
                    data_plane_.disconnect(wanted.worker);
                  },
-                 [](const action::SendSignal& wanted) {
-                   // ESRCH: it has just ended and will be reaped.
-                   (void)(wanted.whole_group
-                              ? sys::send_signal_to_group(wanted.pid, wanted.signal, wanted.value)
-                              : sys::send_signal(wanted.pid, wanted.signal, wanted.value));
-                 },
+                 [this](const action::SendSignal& wanted) { send_signal(wanted); },
                  [this](const action::Forget& wanted) {
                    forget(wanted.worker);
                    // What it left behind in its group. ESRCH: nothing, as usual.
@@ -95,6 +90,7 @@ void Runtime::forget(Incarnation worker) {
   hangs_.forget(worker);
   memory_guard_.forget(worker);
   proportional_.erase(worker);
+  chains_.erase(worker);
 }
 
 // Workers are gone; what they left behind did not end on SIGTERM.
@@ -136,6 +132,9 @@ std::string Runtime::module_path() {
 }
 
 void Runtime::spawn(const action::Spawn& wanted) {
+  if (wanted.chain && adoption_) {
+    return spawn_chain(wanted);
+  }
   auto channel = data_plane_.open_channel(
       wanted.worker, {.program = wanted.program, .slot = wanted.slot, .parked = wanted.parked});
   if (!channel) {
@@ -162,9 +161,16 @@ void Runtime::spawn(const action::Spawn& wanted) {
   if (launcher_of(wanted.program).has_module()) {
     place.module = module_path();
   }
-  auto begun =
-      launcher_of(wanted.program)
-          .start(wanted, channel->get(), {.out = ends->out.get(), .err = ends->err.get()}, place);
+  WorkerOutput output{.out = ends->out.get(), .err = ends->err.get()};
+  if (const auto& adopted = deployment_.of(wanted.program).adopted) {
+    if (adopted->out) output.out = adopted->out->get();
+    if (adopted->err) output.err = adopted->err->get();
+  }
+  auto begun = launcher_of(wanted.program).start(wanted, channel->get(), output, place);
+  follow_start(wanted, std::move(begun));
+}
+
+void Runtime::follow_start(const action::Spawn& wanted, BegunStart begun) {
   if (const auto* failure = std::get_if<sys::SpawnFailure>(&begun)) {
     start_decided(wanted.worker, *failure);
     return;
@@ -195,7 +201,7 @@ void Runtime::start_decided(Incarnation process, const sys::SpawnResult& result)
     return;
   }
   post(event::Spawned{.worker = process, .pid = std::get<Pid>(result)});
-  if (is_worker && !launcher_of(worker->second.program).is_node()) {
+  if (is_worker && !worker->second.chain && !launcher_of(worker->second.program).is_node()) {
     // Nobody will say `online` over the channel: that it runs is all that can be known.
     post(event::Online{process});
   }

@@ -32,8 +32,13 @@ DataPlane::~DataPlane() {
 
 Result<sys::UniqueFd> DataPlane::open_channel(Incarnation worker, Place place) {
   NI_TRY(sys::SocketPair pair, sys::make_socket_pair());
+  attach_channel(worker, place, std::move(pair.first));
+  return std::move(pair.second);
+}
+
+void DataPlane::attach_channel(Incarnation worker, Place place, sys::UniqueFd ours) {
   channels_[worker] = std::make_unique<loop::Channel>(
-      loop_, std::move(pair.first),
+      loop_, std::move(ours),
       [this, worker](std::span<const wire::IpcLine> lines) {
         for (const wire::IpcLine& line : lines) {
           if (const auto* const metrics = std::get_if<wire::MetricsLine>(&line)) {
@@ -50,7 +55,6 @@ Result<sys::UniqueFd> DataPlane::open_channel(Incarnation worker, Place place) {
         perform();
       });
   primary_.open_channel(worker, place);
-  return std::move(pair.second);
 }
 
 void DataPlane::close_channel(Incarnation worker) {
@@ -131,6 +135,10 @@ void DataPlane::forget(Incarnation worker) {
   primary_.tick(sys::now());
   primary_.forget(worker);
   perform();
+}
+
+void DataPlane::set_user(ProgramId program, std::optional<UserIds> user) {
+  settings_.users[program.value] = std::move(user);
 }
 
 void DataPlane::stop_accepting() {

@@ -70,12 +70,15 @@ class DataPlane {
   ~DataPlane();  // the loop must still turn once for libuv's handles to be closed
 
   Result<sys::UniqueFd> open_channel(Incarnation worker, Place place);
+  // Our end of a channel that is there already.
+  void attach_channel(Incarnation worker, Place place, sys::UniqueFd ours);
   // A parked worker takes a slot: what it asked for is answered now.
   void promote(Incarnation worker, SlotId slot);
   void retire(Incarnation worker, const action::Retire& wish);
   void disconnect(Incarnation worker);
   void set_serving(ProgramId program, std::span<const Incarnation> workers);
   void set_slots(ProgramId program, unsigned slots);
+  void set_user(ProgramId program, std::optional<UserIds> user);
   void forget(Incarnation worker);
   void ask_for_metrics(Incarnation worker, std::string_view request);
   // False: it cannot tell.

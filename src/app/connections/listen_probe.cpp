@@ -165,7 +165,7 @@ void ListenProbe::warn_of_descendant(const Worker& worker, Pid descendant, int p
 
 void ListenProbe::look_at(const Program& program, const Worker& worker, Watched& watched,
                           Table& table, Instant now) {
-  if (!worker.online && now - worker.spawned_at > kOnlinePatience &&
+  if (!worker.online && !worker.chain && now - worker.spawned_at > kOnlinePatience &&
       !std::exchange(watched.warned_of_silence, true)) {
     ears_.warn(worker,
                "runs but has not spoken over its channel: what was started is not the node program "

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "app/adoption/adopted.h"
+#include "app/adoption/messenger.h"
 #include "app/cluster/control.h"
 #include "app/invocation/evaluating_files.h"
 #include "app/invocation/options.h"
@@ -405,6 +407,9 @@ Result<CtlCommand> parse_ctl(std::span<const std::string> words) {
 }
 
 int run_ctl(std::span<const std::string> words, const std::string& configured) {
+  if (!words.empty() && words.front() == kAdoptVerb) {
+    return run_messenger(words.subspan(1));
+  }
   const auto command = parse_ctl(words);
   if (!command) {
     (void)complain(command.error().reason + "; nodeinit ctl help lists the verbs");

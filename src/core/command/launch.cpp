@@ -245,7 +245,9 @@ class Resolution {
           name);
       return finish(fmt::format("{} is not node", name));
     }
-    if (contains(kWrappers, name)) {
+    const std::span<const std::string> arguments_of_it(launch_.argv.begin() + 1,
+                                                       launch_.argv.end());
+    if (contains(kWrappers, name) || std::ranges::any_of(arguments_of_it, is_program_of_node)) {
       return finish(fmt::format("{} starts the program as a process of its own", name));
     }
     // `next dev` and `next build` start processes of their own; only `start` is a server.
@@ -373,8 +375,24 @@ Launch resolve_launch(const LaunchQuestion& question, const FileReader& files) {
   if (as_wanted) launch.advice.clear();
   launch.mode = cluster ? Mode::cluster : Mode::single;
   if (launch.reason.empty()) launch.reason = "wrappers inside wrappers";
-  if (!cluster && launch.advice.empty()) {
-    if (const std::string why = may_start_node(question, files); !why.empty()) {
+  if (cluster) return launch;
+  const std::string why = may_start_node(question, files);
+  const bool starts_node =
+      !why.empty() || (!launch.advice.empty() && !fix_is_the_mode(base_name(launch.argv.front())));
+  if (starts_node && question.adopt && question.job.empty()) {
+    launch.mode = Mode::cluster;
+    launch.adopts = true;
+    launch.advice.clear();
+    launch.reason =
+        fmt::format("{}: the Node process below it that listens first", join_command(launch.argv));
+    launch.note = fmt::format(
+        "{} is run as it is; the Node process below it that listens first becomes the program, and "
+        "its siblings are started beside it (NODEINIT_ADOPT=off: one process)",
+        join_command(launch.argv));
+    return launch;
+  }
+  if (launch.advice.empty()) {
+    if (!why.empty()) {
       launch.note = fmt::format(
           "Node runs as one process here ({}); to have several, make the command `node FILE`, or "
           "let the script end in "

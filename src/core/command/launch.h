@@ -26,6 +26,7 @@ struct LaunchQuestion {
   std::string_view path;       // its PATH
   std::string_view node_path;  // its NODE_PATH
   std::string_view job;        // sign_of_job() of its environment
+  bool adopt = true;           // NODEINIT_ADOPT
 };
 
 struct Launch {
@@ -38,6 +39,7 @@ struct Launch {
   std::string directory;  // to be run there; empty: where we are
   std::string reason;     // "node with the script server.js", "npm start runs `node server.js`"
   std::string advice;     // not empty: a warning that names the fix
+  bool adopts = false;  // cluster: run as it is, and whoever listens first below it is the program
   std::string note;  // not empty: why what may start Node stays one process, and what changes that
 };
 

@@ -119,6 +119,7 @@ struct ProgramConfig {
   unsigned surge = 1;
   bool heap_auto = true;
   bool module_inside = true;        // src/inside
+  bool adopt = true;                // whoever listens first below another command
   bool worker_metrics = true;       // core/report/metrics_rounds.h
   std::optional<std::string> user;  // "uid[:gid]" or a name of the passwd file
 };

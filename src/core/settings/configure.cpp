@@ -12,7 +12,7 @@ constexpr std::string_view kPrefix = "NODEINIT_";
 // Variables that are ours without being settings: the file's name, and what a worker sees (a
 // nodeinit may be started by a worker of another).
 constexpr std::string_view kOtherVariables[] = {"NODEINIT_CONFIG", "NODEINIT_SLOT",
-                                                "NODEINIT_SLOTS"};
+                                                "NODEINIT_SLOTS", "NODEINIT_ADOPT_BY"};
 
 // Kubernetes gives every container variables named after each Service of its namespace: a Service
 // called `nodeinit…` must not make noise.

@@ -91,6 +91,14 @@ std::string show_module(const Config& /*container*/, const ProgramConfig& progra
   return program.module_inside ? "auto" : "off";
 }
 
+bool read_adopt(std::string_view text, Config& /*container*/, ProgramConfig& program) {
+  program.adopt = to_lower(text) != "off";
+  return to_lower(text) == "off" || to_lower(text) == "auto";
+}
+std::string show_adopt(const Config& /*container*/, const ProgramConfig& program) {
+  return program.adopt ? "auto" : "off";
+}
+
 bool means_auto(std::string_view text) {
   return to_lower(text) == "auto";
 }
@@ -295,6 +303,11 @@ constexpr Setting kSettings[] = {
      "nothing to do end, counts connections, and finishes requests before the stop signal "
      "(stop=auto)",
      read_module, show_module},
+    {"adopt", word, program, "auto", "auto|off", "auto or off",
+     "auto: below a command that is not node (a script, a wrapper, a launcher) the Node process "
+     "that "
+     "listens first becomes the program, and its siblings are started beside it; off: one process",
+     read_adopt, show_adopt},
     {"worker_metrics", word, program, "on", "on|off", "on or off",
      "with http: /metrics has the workers' own metrics of prom-client, too, merged as its "
      "AggregatorRegistry does",

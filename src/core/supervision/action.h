@@ -23,6 +23,7 @@ struct Spawn {
   unsigned slots;      // NODEINIT_SLOTS
   unsigned inspector;  // number of its inspector's port, counted from the program's
   bool alone;          // the first of its program: whether it is a server is not known yet
+  bool chain;          // the command as it is, with no channel: who listens first below is adopted
   bool parked;         // a spare: its questions for sockets are not answered until Promote
 };
 // A command of the container itself and not of a program, run once. It has an incarnation like a

@@ -43,6 +43,12 @@ struct SpawnFailed {
   bool lacked = false;  // something that may come back: processes, memory, descriptors
 };
 
+// A process below the worker's command is about to listen, and has a channel from now on.
+struct Adopted {
+  Incarnation worker;
+  bool module_inside;  // its siblings have the module that can retire them
+};
+
 // What the worker says over its channel (facts of Node's cluster protocol:
 // wire/cluster_messages.h).
 struct Online {
@@ -164,13 +170,13 @@ struct NobodyLeft {};
 }  // namespace event
 
 using Event =
-    std::variant<event::Spawned, event::SpawnFailed, event::Online, event::AskedForSocket,
-                 event::Listening, event::ServesWithoutTcp, event::ServerClosed, event::SaidReady,
-                 event::Leaving, event::Retires, event::Answered, event::Quiet, event::Signalled,
-                 event::LeavesByItself, event::ServesOn, event::CannotRetire,
-                 event::AskedForPrimary, event::ChannelClosed, event::Unresponsive,
-                 event::OverMemory, event::Exited, event::ForwardSignal, event::DeadlineReached,
-                 event::TargetChanged, event::ScaleBy, event::ReloadAsked, event::RestartAsked,
-                 event::StopAsked, event::NobodyLeft>;
+    std::variant<event::Spawned, event::SpawnFailed, event::Adopted, event::Online,
+                 event::AskedForSocket, event::Listening, event::ServesWithoutTcp,
+                 event::ServerClosed, event::SaidReady, event::Leaving, event::Retires,
+                 event::Answered, event::Quiet, event::Signalled, event::LeavesByItself,
+                 event::ServesOn, event::CannotRetire, event::AskedForPrimary, event::ChannelClosed,
+                 event::Unresponsive, event::OverMemory, event::Exited, event::ForwardSignal,
+                 event::DeadlineReached, event::TargetChanged, event::ScaleBy, event::ReloadAsked,
+                 event::RestartAsked, event::StopAsked, event::NobodyLeft>;
 
 }  // namespace ni

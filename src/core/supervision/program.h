@@ -73,6 +73,7 @@ struct ProgramPlan {
   bool signal_group =
       false;  // SIGTERM for the whole process group: a wrapper (sh, npm) would keep it to itself
   bool module_inside = false;  // its workers have the module that can retire them
+  bool adopts = false;         // its first worker is a chain, see Program
 };
 
 struct Program {
@@ -85,6 +86,9 @@ struct Program {
   ProgramConfig config;
   bool signal_group = false;
   bool module_inside = false;
+  // The command is run as it is, with no channel, until a process below it is adopted; from then on
+  // workers are started as that one was.
+  bool adopts = false;
   unsigned target = 1;
   Stage stage = Stage::probing;
   std::vector<Slot>

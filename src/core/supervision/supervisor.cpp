@@ -38,6 +38,7 @@ Supervisor::Supervisor(SupervisorSettings settings, std::vector<ProgramPlan> pro
     program.config = std::move(plan.config);
     program.signal_group = plan.signal_group;
     program.module_inside = plan.module_inside;
+    program.adopts = plan.adopts;
     program.target = std::max(plan.workers, 1U);
     programs_.push_back(std::move(program));
   }
@@ -200,6 +201,18 @@ void Supervisor::handle(const event::AskedForSocket& event, Turn turn) {
   became_server(program_of(*worker), turn);
 }
 
+void Supervisor::handle(const event::Adopted& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  if (worker == nullptr) {
+    return;
+  }
+  Program& program = program_of(*worker);
+  program.adopts = false;
+  program.module_inside = event.module_inside;
+  report(LogLevel::info, "adopted",
+         "is about to listen below its command: its siblings are started as it was", worker, turn);
+}
+
 void Supervisor::handle(const event::Listening& event, Turn turn) {
   Worker* worker = find(event.worker);
   if (worker == nullptr) {
@@ -270,8 +283,14 @@ void Supervisor::handle(const event::Leaving& event, Turn turn) {
 
 void Supervisor::handle(const event::ChannelClosed& event, Turn turn) {
   Worker* worker = find(event.worker);
-  // One that leaves by itself ends by itself; if it does not, its deadline sees to it.
-  if (worker != nullptr && !(worker->leaving && worker->end_reason == EndReason::not_asked)) {
+  if (worker == nullptr) {
+    return;
+  }
+  // One that leaves by itself ends by itself; if it does not, its deadline sees to it. A command
+  // above the program has its last lines to run.
+  const bool leaves = worker->leaving && worker->end_reason == EndReason::not_asked;
+  const bool ends = worker->chain && worker->state == WorkerState::draining;
+  if (!leaves && !ends) {
     input(*worker, WorkerInput::channel_closed, turn);
   }
 }

@@ -96,6 +96,7 @@ class Supervisor {
   void handle(const event::SpawnFailed& event, Turn turn);
   void handle(const event::Online& event, Turn turn);
   void handle(const event::AskedForSocket& event, Turn turn);
+  void handle(const event::Adopted& event, Turn turn);
   void handle(const event::Listening& event, Turn turn);
   void handle(const event::ServesWithoutTcp& event, Turn turn);
   void handle(const event::ServerClosed& event, Turn turn);

@@ -38,7 +38,8 @@ void Supervisor::end(Worker& worker, EndReason reason, Turn turn) {
     return;
   }
   // A command that is not node itself and has never asked for a socket will not hear of a drain.
-  const bool listens_to_us = !program.signal_group || worker.asked_for_socket;
+  const bool is_wrapped = program.signal_group || worker.chain;
+  const bool listens_to_us = !is_wrapped || worker.asked_for_socket;
   if (at_fault || !listens_to_us || program.config.stop == StopStyle::signal) {
     input(worker, WorkerInput::terminate, turn);
   } else if (program.config.stop == StopStyle::automatic && program.module_inside && !worker.deaf) {

@@ -89,6 +89,7 @@ void Supervisor::spawn(Program& program, Slot& slot, Turn turn) {
   Worker& worker = make_worker(program, turn);
   worker.slot = slot.id;
   worker.instance = instance;
+  worker.chain = program.adopts;
   // A program that may be a job has all the time it wants, only a line is said then; a server is late
   // when others of it have listened, or when readiness is what the user has chosen a sign for.
   worker.deadline = turn.now + program.config.ready_timeout;
@@ -100,6 +101,7 @@ void Supervisor::spawn(Program& program, Slot& slot, Turn turn) {
                                    .slots = program.target,
                                    .inspector = take_inspector(program, worker),
                                    .alone = program.stage == Program::Stage::probing,
+                                   .chain = worker.chain,
                                    .parked = false});
 }
 

@@ -92,6 +92,7 @@ struct Worker {
   std::optional<Instant> retire_at;  // NODEINIT_MAX_AGE
   std::optional<Instant> kill_by;    // set when its end was asked for: SIGKILL then at the latest
   EndReason end_reason = EndReason::not_asked;
+  bool chain = false;   // a command that is not the program itself, which may stand below it
   bool online = false;  // it has spoken over its channel
   bool asked_for_socket = false;
   bool said_ready = false;          // process.send('ready')
