@@ -42,7 +42,7 @@ std::vector<ProgramPlan> program_plans(const Deployment& deployment) {
 
 DataPlaneSettings data_plane_settings(const Deployment& deployment, const Environment& environment,
                                       const sys::StartingDirectory& directory, Log& log,
-                                      MetricsRounds& rounds) {
+                                      MetricsRounds& rounds, Duration& parsing) {
   DataPlaneSettings settings;
   settings.inherited = listen_descriptors(environment);
   settings.directory = &directory;
@@ -52,8 +52,10 @@ DataPlaneSettings data_plane_settings(const Deployment& deployment, const Enviro
          .slots = program.plan.workers});
   }
   settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
-  settings.metrics_answered = [&rounds](Incarnation worker, std::string_view line) {
+  settings.metrics_answered = [&rounds, &parsing](Incarnation worker, std::string_view line) {
+    const Instant begun = sys::now();
     rounds.answered(worker, line);
+    parsing += sys::now() - begun;
   };
   settings.connections_counted = [&rounds](Incarnation worker) { rounds.counted(worker); };
   return settings;
@@ -78,7 +80,7 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, De
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
       data_plane_(loop,
                   data_plane_settings(deployment_, invocation_.environment, directory_, log,
-                                      metrics_rounds_),
+                                      metrics_rounds_, metrics_parsing_),
                   [this](Event event) { hear(std::move(event)); }),
       starts_(loop, [this](Incarnation process,
                            const sys::SpawnResult& result) { start_decided(process, result); }),
@@ -152,6 +154,8 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
 
 void Runtime::handle_now(const Event& event) {
   actions_.clear();
+  status_text_.is_old();
+  events_text_.is_old();
   supervisor_.on(event, sys::now(), actions_);
   for (const Action& action : actions_) {
     perform(action);
@@ -187,6 +191,7 @@ void Runtime::turn() {
     handle_now(event);
   }
   stop_asked_this_turn_ = false;
+  ask_for_metrics();
   answer_metrics();
   watch_terminal();
   arm_timer();
@@ -194,9 +199,9 @@ void Runtime::turn() {
 
 void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
-  for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
-                           starts_.next_deadline(), listen_probe_.next_deadline(supervisor_),
-                           metrics_rounds_.deadline()}) {
+  for (const auto other :
+       {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
+        starts_.next_deadline(), listen_probe_.next_deadline(supervisor_), metrics_deadline()}) {
     if (other) {
       deadline = deadline ? std::min(*deadline, *other) : *other;
     }

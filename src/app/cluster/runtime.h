@@ -33,6 +33,7 @@
 #include "core/deaths/memory_guard.h"
 #include "core/deaths/oom.h"
 #include "core/deaths/termination_text.h"
+#include "core/report/kept_text.h"
 #include "core/report/metrics.h"
 #include "core/report/metrics_rounds.h"
 #include "core/report/status.h"
@@ -115,11 +116,11 @@ class Runtime final : public Host {
   void open_control();
   // runtime_http.cpp
   Result<void> open_http();
-  void answer(const wire::HttpRequest& request, const loop::HttpServer::Reply& reply);
+  std::optional<wire::HttpResponse> answer(const wire::HttpRequest& request);  // nullopt: later
   wire::HttpResponse answer_at_once(const wire::HttpRequest& request);
-  // The workers are asked for theirs first.
-  void ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Reply reply);
+  void ask_for_metrics();  // the workers, for theirs
   void answer_metrics();
+  std::optional<Instant> metrics_deadline() const;
   std::string metrics(wire::MetricsFormat format, const WorkerMetrics& of_workers);
   std::map<Incarnation, WorkerUsage> worker_usage();
   void remember(const action::Report& report);
@@ -143,6 +144,7 @@ class Runtime final : public Host {
   TerminalLease terminal_;
   sys::DescriptorLimit descriptor_limit_;  // of workers
   MetricsRounds metrics_rounds_;
+  Duration metrics_parsing_{};  // so long the answers of the round took us
   DataPlane data_plane_;
   StartsUnderWay starts_;
   std::deque<Event> events_;
@@ -152,11 +154,10 @@ class Runtime final : public Host {
   std::unique_ptr<loop::TurnHooks> hooks_;
   std::unique_ptr<Control> control_;        // null: off, or nobody can listen there
   std::unique_ptr<loop::HttpServer> http_;  // null: off
-  struct MetricsReader {
-    wire::MetricsFormat format;
-    loop::HttpServer::Reply reply;
-  };
-  std::vector<MetricsReader> metrics_readers_;  // of the round under way
+  bool metrics_wanted_ = false;             // by who waits at http_
+  Instant metrics_not_before_;
+  KeptText status_text_;
+  KeptText events_text_;
   std::map<Incarnation, Bytes> proportional_;
   Incarnation last_measured_;
   Incarnation hook_;  // the last hook that was started
