@@ -145,7 +145,9 @@ void Runtime::remember(const action::Report& report) {
   recent_.push_back({.at = sys::now() - started_at_,
                      .level = report.level,
                      .event = report.event,
-                     .message = report.message});
+                     .message = deployment_.container.http_detail == HttpDetail::full
+                                    ? report.message
+                                    : report.plain.value_or(report.message)});
   if (recent_.size() > kMostRecent) {
     recent_.pop_front();
   }
