@@ -7,6 +7,7 @@
 #include "app/cluster/inherited_descriptors.h"
 #include "app/invocation/config_files.h"
 #include "app/logs/log_setup.h"
+#include "app/logs/termination_log.h"
 #include "base/text.h"
 #include "core/command/launch.h"
 #include "core/container/usage.h"
@@ -121,7 +122,9 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
   }
   leave_surroundings();
   set_guards();
-  open_control();
+  if (auto opened = open_control(); !opened) {
+    return refuse_to_start(opened.error());
+  }
   if (deployment_.container.resize != FollowResize::off) {
     const ResizePolicy policy{.follow_larger_memory =
                                   deployment_.container.resize == FollowResize::reload};
@@ -130,7 +133,7 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
   }
   started_at_ = sys::now();
   if (auto opened = open_http(); !opened) {
-    return std::move(opened).error();  // asked for, and a probe would wait for it in vain
+    return refuse_to_start(opened.error());  // asked for, and a probe would wait for it in vain
   }
   supervisor_.start(started_at_, actions_);
   for (const Action& action : std::exchange(actions_, {})) {
@@ -148,6 +151,18 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
   pump_.finish(kLastOutputTime);
   terminal_.take_back();
   return *exit_code_;
+}
+
+// What was asked for cannot be had: nothing is started.
+int Runtime::refuse_to_start(const Error& error) {
+  log_.error("wrong_configuration", to_string(error));
+  const auto noted = write_termination_log(deployment_.container.termination_log,
+                                           termination_.text(kExitConfiguration, to_string(error)));
+  if (!noted) {
+    log_.warn("termination_log", to_string(noted.error()));
+  }
+  pump_.finish(kLastOutputTime);
+  return kExitConfiguration;
 }
 
 // ---- the turn

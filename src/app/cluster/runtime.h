@@ -113,7 +113,8 @@ class Runtime final : public Host {
   void run_hook(const action::RunHook& wanted);
   void report(const action::Report& report);
   void warn_of(const Worker& worker, const std::string& message);
-  void open_control();
+  Result<void> open_control();
+  int refuse_to_start(const Error& error);
   // runtime_http.cpp
   Result<void> open_http();
   std::optional<wire::HttpResponse> answer(const wire::HttpRequest& request);  // nullopt: later

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "app/cluster/cannot_listen.h"
 #include "app/cluster/runtime.h"
 #include "app/invocation/container_files.h"
 #include "base/assert.h"
@@ -43,9 +44,13 @@ Result<void> Runtime::open_http() {
   if (!deployment_.container.http) {
     return {};
   }
-  NI_TRY(http_, loop::HttpServer::listen(
-                    loop_, *deployment_.container.http,
-                    [this](const wire::HttpRequest& request) { return answer(request); }));
+  const std::string& address = *deployment_.container.http;
+  auto server = loop::HttpServer::listen(
+      loop_, address, [this](const wire::HttpRequest& request) { return answer(request); });
+  if (!server) {
+    return cannot_listen("NODEINIT_HTTP", address, server.error());
+  }
+  http_ = std::move(*server);
   log_.info("http", "probes, status and metrics at http://" + http_->address());
   return {};
 }
