@@ -17,6 +17,8 @@ namespace {
 constexpr int kBacklog = 512;            // a crowd that comes at once must not cost a probe its SYN
 constexpr std::uint64_t kTickMs = 1000;  // how often late connections are looked for
 
+constexpr std::size_t kFewestConnections = 16;
+
 Instant now_of(uv_loop_t* loop) {
   return Instant(std::chrono::milliseconds(uv_now(loop)));
 }
@@ -111,6 +113,11 @@ std::string HttpServer::address() const {
   return address ? sys::to_string(*address) : std::string();
 }
 
+void HttpServer::allow(std::size_t connections) {
+  most_connections_ = std::clamp(connections, kFewestConnections, kMostConnections);
+  most_readers_ = std::min(most_connections_ * 2 / 3, kMostReaders);
+}
+
 void HttpServer::run_timer() {
   if (uv_is_active(reinterpret_cast<uv_handle_t*>(timer_.get())) == 0) {
     uv_timer_start(
@@ -135,7 +142,7 @@ void HttpServer::on_acceptable() {
 }
 
 void HttpServer::add(sys::UniqueFd fd) {
-  if (connections_.size() >= kMostConnections) make_room();
+  if (connections_.size() >= most_connections_) make_room();
   auto connection = std::make_unique<Connection>();
   connection->fd = std::move(fd);
   connection->since = now_of(loop_);
@@ -182,7 +189,7 @@ HttpServer::Connection* HttpServer::stuck_reader() const {
 bool HttpServer::make_room_for_reader() {
   const auto readers =
       std::ranges::count_if(connections_, [](const auto& each) { return each->is_reader(); });
-  if (static_cast<std::size_t>(readers) <= kMostReaders) return true;
+  if (static_cast<std::size_t>(readers) <= most_readers_) return true;
   Connection* const stuck = stuck_reader();
   if (stuck == nullptr) return false;
   ++counters_.evicted;

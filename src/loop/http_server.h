@@ -66,6 +66,9 @@ class HttpServer {
   std::size_t kept() const { return kept_; }  // bytes of answers that are not taken yet
 
   void answer_waiting(const LateHandler& handler);
+  // Where descriptors are scarce and workers need them: so many connections, at most
+  // kMostConnections; of these two thirds for readers.
+  void allow(std::size_t connections);
 
   static constexpr std::size_t kMostConnections = 192;
   static constexpr std::size_t kMostReaders = 128;
@@ -115,6 +118,8 @@ class HttpServer {
   std::list<std::unique_ptr<Connection>> connections_;        // oldest first
   std::unique_ptr<uv_timer_t, void (*)(uv_timer_t*)> timer_;  // runs while there are connections
   HttpCounters counters_;
+  std::size_t most_connections_ = kMostConnections;
+  std::size_t most_readers_ = kMostReaders;
   std::list<Text> texts_;
   std::size_t kept_ = 0;
 };

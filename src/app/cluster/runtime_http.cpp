@@ -29,6 +29,9 @@ constexpr int kRestAfterWork = 9;
 constexpr Duration kShortestRest = 20ms;
 constexpr Duration kLongestRest = 1s;
 
+// One in so many may be a client's here: workers need theirs.
+constexpr std::uint64_t kShareOfDescriptors = 5;
+
 wire::HttpResponse yes_or_no(bool yes, std::string_view yes_word, std::string_view no_word) {
   return {.status = yes ? 200 : 503, .body = std::string(yes ? yes_word : no_word) + "\n"};
 }
@@ -51,6 +54,7 @@ Result<void> Runtime::open_http() {
     return cannot_listen("NODEINIT_HTTP", address, server.error());
   }
   http_ = std::move(*server);
+  http_->allow(descriptor_limit_.hard / kShareOfDescriptors);
   log_.info("http", "probes, status and metrics at http://" + http_->address());
   return {};
 }

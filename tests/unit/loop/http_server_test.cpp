@@ -169,6 +169,18 @@ TEST_CASE("neither readers nor silent clients keep a probe out, in whatever orde
   for (const auto& client : readers) CHECK(site.read_all(client.get()).ends_with("for all"));
 }
 
+TEST_CASE("where descriptors are scarce fewer connections are kept") {
+  Site site;
+  site.server->allow(30);
+  const auto silent = site.crowd(40, "GET /");
+  CHECK(site.server->connections() == 30);
+  const auto readers = site.crowd(20, "GET /later HTTP/1.0\r\n\r\n");
+  CHECK(site.ask("GET /later HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 503 "));
+  CHECK(site.ask("GET /livez HTTP/1.0\r\n\r\n").ends_with("you asked /livez"));
+  site.server->allow(0);
+  CHECK(site.ask("GET /livez HTTP/1.0\r\n\r\n").ends_with("you asked /livez"));
+}
+
 TEST_CASE("an answer for many is kept once, and what nobody takes is bounded") {
   Site site;
   std::vector<sys::UniqueFd> clients;
