@@ -249,8 +249,8 @@ bool HttpServer::read_request(Connection& connection) {
     take(connection, {.status = connection.reader.refusal(), .body = "not understood\n"});
     return true;
   }
-  ++counters_.requests;
   if (const auto response = handler_(connection.reader.request())) {
+    ++counters_.requests;
     take(connection, *response);
     return true;
   }
@@ -258,7 +258,9 @@ bool HttpServer::read_request(Connection& connection) {
   connection.since = now_of(loop_);
   connection.deadline = connection.since + kAnswerTime;
   connection.poll->watch(0);
-  if (!make_room_for_reader()) {
+  if (make_room_for_reader()) {
+    ++counters_.requests;
+  } else {
     ++counters_.refused;
     take(connection, {.status = 503, .body = "too many readers, come again\n", .retry_after = 1});
   }

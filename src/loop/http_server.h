@@ -12,7 +12,7 @@
 //   room       when all is full, those go first that have been answered, then the stuck (nothing
 //              came or was taken for kStuck), then the silent, then readers; of each the longest
 //   memory     one answer is one text for all who get it; one has at most kMostAnswer bytes, all
-//              that are not yet taken kMostKept (or there is but one)
+//              that are not yet taken kMostKept: beside the longest there is room for others
 //   a turn     accepts at most kMostAccepts, reads at most one request's bytes per connection and
 //              sends at most kPortion
 //   time       a request must be there within kRequestTime, its answer made and taken within
@@ -73,7 +73,7 @@ class HttpServer {
   static constexpr std::size_t kMostConnections = 192;
   static constexpr std::size_t kMostReaders = 128;
   static constexpr std::size_t kMostAnswer = std::size_t{24} << 20U;
-  static constexpr std::size_t kMostKept = std::size_t{16} << 20U;
+  static constexpr std::size_t kMostKept = std::size_t{32} << 20U;
   static constexpr std::size_t kPortion = std::size_t{64} << 10U;
   static constexpr int kMostAccepts = 16;
   static constexpr Duration kStuck = 1s;
