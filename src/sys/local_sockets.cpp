@@ -36,6 +36,12 @@ std::optional<std::uint64_t> inode_of(const char* path) {
   return status.st_ino;
 }
 
+// A file of somebody refuses connections, too, and stays.
+bool is_socket(const char* path) {
+  struct ::stat status {};
+  return ::lstat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
 }  // namespace
 
 Result<Peer> peer_of(int fd) {
@@ -70,10 +76,8 @@ Result<UniqueFd> listen_local(const std::string& text) {
   }
   auto bound = bind(fd.get(), address);
   if (!bound && is_path && bound.error().code == EADDRINUSE) {
-    struct ::stat status {};
-    const bool is_socket = ::lstat(text.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
     const auto probe = connect_local(text);
-    if (is_socket && !probe && probe.error().code == ECONNREFUSED) {
+    if (!probe && probe.error().code == ECONNREFUSED && is_socket(text.c_str())) {
       (void)::unlink(text.c_str());  // bind() tells if it could not
       bound = bind(fd.get(), address);
     }

@@ -1,7 +1,8 @@
 #pragma once
 
 // One HTTP/1 request read, one response written: GET and HEAD, no body, the connection ends after
-// it. Parsed by http_parser, Node's own until version 12.
+// it; what a client has sent behind its first request (pipelining) is not read. Parsed by
+// http_parser, Node's own until version 12.
 //
 //   HttpRequestReader reader;
 //   switch (reader.feed(bytes)) {
@@ -10,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,7 +19,7 @@ namespace ni::wire {
 
 struct HttpRequest {
   bool head = false;   // HEAD: the same response without its body
-  std::string path;    // "/metrics", as it was sent
+  std::string path;    // "/metrics", as it was sent; also of "http://host/metrics"
   std::string query;   // without '?'
   std::string accept;  // the Accept header, "" when there was none
 };
@@ -34,8 +36,8 @@ class HttpRequestReader {
   // After `done` or `refused` nothing is read any more.
   Progress feed(std::string_view bytes);
   const HttpRequest& request() const;
-  // Why it was refused, as a status: 400 malformed, 405 another method, 413 a body, 431 longer than
-  // kMostBytes.
+  // Why it was refused, as a status: 400 malformed or without its Host, 405 another method, 413 a
+  // body, 431 longer than kMostBytes, 501 a transfer coding that is not chunked, 505 not HTTP/1.
   int refusal() const;
 
   static constexpr std::size_t kMostBytes = 8192;  // request line and headers
@@ -49,6 +51,7 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  std::optional<unsigned> retry_after{};  // seconds; of a 503 that will pass
 };
 
 // The whole response as it goes over the wire, "Connection: close" in it.

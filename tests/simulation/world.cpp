@@ -6,6 +6,11 @@
 #include "base/overloaded.h"
 
 namespace ni::simulation {
+namespace {
+
+constexpr std::string_view kSecret = "postgres://admin:hunter2@db";  // the last words of everybody
+
+}  // namespace
 
 World::World(std::uint64_t seed, SupervisorSettings settings, std::vector<ProgramPlan> programs,
              Temper temper)
@@ -162,6 +167,10 @@ void World::perform(const Action& action) {
                  },
                  [&](const action::RolloutEnded& ended) { rollouts_.push_back(ended); },
                  [&](const action::Finish& finish) { finished_ = finish; },
+                 [&](const action::Report& report) {
+                   law(report.plain.value_or(report.message).find(kSecret) == std::string::npos,
+                       "what a program has said last is told in full reports alone");
+                 },
                  [](const auto&) {},
              },
              action);
@@ -326,8 +335,11 @@ void World::check_signals() {
 }
 
 void World::die(Pid pid, ExitStatus status, Duration delay) {
-  later(delay,
-        event::Exited{.pid = pid, .status = status, .out_of_memory = false, .last_words = ""}, pid);
+  later(
+      delay,
+      event::Exited{
+          .pid = pid, .status = status, .out_of_memory = false, .last_words = std::string(kSecret)},
+      pid);
 }
 
 void World::later(Duration delay, Event event, std::optional<Pid> process) {

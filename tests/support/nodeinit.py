@@ -23,6 +23,7 @@
     .workers()                 those whose parent is nodeinit, zombies excluded
     .zombies()
     .ctl("status", "--json") -> Finished      `nodeinit ctl …` inside its namespaces
+    .ctl_started("events") -> subprocess.Popen      the same, that goes on
 
 Every wait has a deadline (DEADLINE seconds unless told) and fails with what nodeinit has written.
 """
@@ -246,6 +247,12 @@ class Nodeinit:
             capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
         return Finished(done.returncode, done.stdout, done.stderr)
+
+    def ctl_started(self, *words) -> subprocess.Popen:
+        return subprocess.Popen(
+            [*self._ctl(self.pid), *words], env={"PATH": PATH}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
     def told(self) -> str:
         code = self._process.poll()

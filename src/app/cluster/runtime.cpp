@@ -7,6 +7,7 @@
 #include "app/cluster/inherited_descriptors.h"
 #include "app/invocation/config_files.h"
 #include "app/logs/log_setup.h"
+#include "app/logs/termination_log.h"
 #include "base/text.h"
 #include "core/command/launch.h"
 #include "core/container/usage.h"
@@ -45,7 +46,7 @@ std::vector<ProgramPlan> program_plans(const Deployment& deployment) {
 
 DataPlaneSettings data_plane_settings(const Deployment& deployment, const Environment& environment,
                                       const sys::StartingDirectory& directory, Log& log,
-                                      MetricsRounds& rounds) {
+                                      MetricsRounds& rounds, Duration& parsing) {
   DataPlaneSettings settings;
   settings.inherited = listen_descriptors(environment);
   settings.directory = &directory;
@@ -56,8 +57,10 @@ DataPlaneSettings data_plane_settings(const Deployment& deployment, const Enviro
     settings.users.push_back(program.launcher ? program.launcher->user() : std::nullopt);
   }
   settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
-  settings.metrics_answered = [&rounds](Incarnation worker, std::string_view line) {
+  settings.metrics_answered = [&rounds, &parsing](Incarnation worker, std::string_view line) {
+    const Instant begun = sys::now();
     rounds.answered(worker, line);
+    parsing += sys::now() - begun;
   };
   settings.connections_counted = [&rounds](Incarnation worker) { rounds.counted(worker); };
   return settings;
@@ -82,7 +85,7 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, De
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
       data_plane_(loop,
                   data_plane_settings(deployment_, invocation_.environment, directory_, log,
-                                      metrics_rounds_),
+                                      metrics_rounds_, metrics_parsing_),
                   [this](Event event) { hear(std::move(event)); }),
       starts_(loop, [this](Incarnation process,
                            const sys::SpawnResult& result) { start_decided(process, result); }),
@@ -123,7 +126,9 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
   }
   leave_surroundings();
   set_guards();
-  open_control();
+  if (auto opened = open_control(); !opened) {
+    return refuse_to_start(opened.error());
+  }
   if (deployment_.container.resize != FollowResize::off) {
     const ResizePolicy policy{.follow_larger_memory =
                                   deployment_.container.resize == FollowResize::reload};
@@ -133,7 +138,7 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
   open_adoption();
   started_at_ = sys::now();
   if (auto opened = open_http(); !opened) {
-    return std::move(opened).error();  // asked for, and a probe would wait for it in vain
+    return refuse_to_start(opened.error());  // asked for, and a probe would wait for it in vain
   }
   supervisor_.start(started_at_, actions_);
   perform_all();
@@ -151,10 +156,24 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
   return *exit_code_;
 }
 
+// What was asked for cannot be had: nothing is started.
+int Runtime::refuse_to_start(const Error& error) {
+  log_.error("wrong_configuration", to_string(error));
+  const auto noted = write_termination_log(deployment_.container.termination_log,
+                                           termination_.text(kExitConfiguration, to_string(error)));
+  if (!noted) {
+    log_.warn("termination_log", to_string(noted.error()));
+  }
+  pump_.finish(kLastOutputTime);
+  return kExitConfiguration;
+}
+
 // ---- the turn
 
 void Runtime::handle_now(const Event& event) {
   actions_.clear();
+  status_text_.is_old();
+  events_text_.is_old();
   supervisor_.on(event, sys::now(), actions_);
   perform_all();
 }
@@ -208,6 +227,7 @@ void Runtime::turn() {
     handle_now(event);
   }
   stop_asked_this_turn_ = false;
+  ask_for_metrics();
   answer_metrics();
   watch_terminal();
   arm_timer();
@@ -228,9 +248,9 @@ void Runtime::tell_of_drops() {
 
 void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
-  for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
-                           starts_.next_deadline(), listen_probe_.next_deadline(supervisor_),
-                           metrics_rounds_.deadline()}) {
+  for (const auto other :
+       {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
+        starts_.next_deadline(), listen_probe_.next_deadline(supervisor_), metrics_deadline()}) {
     if (other) {
       deadline = deadline ? std::min(*deadline, *other) : *other;
     }

@@ -37,6 +37,7 @@
 #include "core/deaths/memory_guard.h"
 #include "core/deaths/oom.h"
 #include "core/deaths/termination_text.h"
+#include "core/report/kept_text.h"
 #include "core/report/metrics.h"
 #include "core/report/metrics_rounds.h"
 #include "core/report/status.h"
@@ -127,14 +128,15 @@ class Runtime final : public Host {
   void send_signal(const action::SendSignal& wanted) const;
   void report(const action::Report& report);
   void warn_of(const Worker& worker, const std::string& message);
-  void open_control();
+  Result<void> open_control();
+  int refuse_to_start(const Error& error);
   // runtime_http.cpp
   Result<void> open_http();
-  void answer(const wire::HttpRequest& request, const loop::HttpServer::Reply& reply);
+  std::optional<wire::HttpResponse> answer(const wire::HttpRequest& request);  // nullopt: later
   wire::HttpResponse answer_at_once(const wire::HttpRequest& request);
-  // The workers are asked for theirs first.
-  void ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Reply reply);
+  void ask_for_metrics();  // the workers, for theirs
   void answer_metrics();
+  std::optional<Instant> metrics_deadline() const;
   std::string metrics(wire::MetricsFormat format, const WorkerMetrics& of_workers);
   std::map<Incarnation, WorkerUsage> worker_usage();
   void remember(const action::Report& report);
@@ -158,6 +160,7 @@ class Runtime final : public Host {
   TerminalLease terminal_;
   sys::DescriptorLimit descriptor_limit_;  // of workers
   MetricsRounds metrics_rounds_;
+  Duration metrics_parsing_{};  // so long the answers of the round took us
   DataPlane data_plane_;
   std::unique_ptr<AdoptionServer> adoption_;
   struct Chain {  // a worker whose command is run as it is
@@ -173,11 +176,10 @@ class Runtime final : public Host {
   std::unique_ptr<loop::TurnHooks> hooks_;
   std::unique_ptr<Control> control_;        // null: off, or nobody can listen there
   std::unique_ptr<loop::HttpServer> http_;  // null: off
-  struct MetricsReader {
-    wire::MetricsFormat format;
-    loop::HttpServer::Reply reply;
-  };
-  std::vector<MetricsReader> metrics_readers_;  // of the round under way
+  bool metrics_wanted_ = false;             // by who waits at http_
+  Instant metrics_not_before_;
+  KeptText status_text_;
+  KeptText events_text_;
   std::map<Incarnation, Bytes> proportional_;
   Incarnation last_measured_;
   Incarnation hook_;  // the last hook that was started

@@ -3,6 +3,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "app/cluster/cannot_listen.h"
 #include "app/cluster/runtime.h"
 #include "app/invocation/container_files.h"
 #include "base/assert.h"
@@ -19,6 +22,16 @@ namespace {
 // rest is from before.
 constexpr Duration kProportionalTime = 2ms;
 
+// A crowd that asks for metrics again and again gets them for a tenth of our time at most: so many
+// times as long as the last round took us there is none. In quick succession even a cheap one costs
+// the workers time.
+constexpr int kRestAfterWork = 9;
+constexpr Duration kShortestRest = 20ms;
+constexpr Duration kLongestRest = 1s;
+
+// One in so many may be a client's here: workers need theirs.
+constexpr std::uint64_t kShareOfDescriptors = 5;
+
 wire::HttpResponse yes_or_no(bool yes, std::string_view yes_word, std::string_view no_word) {
   return {.status = yes ? 200 : 503, .body = std::string(yes ? yes_word : no_word) + "\n"};
 }
@@ -34,21 +47,24 @@ Result<void> Runtime::open_http() {
   if (!deployment_.container.http) {
     return {};
   }
-  NI_TRY(http_, loop::HttpServer::listen(
-                    loop_, *deployment_.container.http,
-                    [this](const wire::HttpRequest& request, const loop::HttpServer::Reply& reply) {
-                      answer(request, reply);
-                    }));
+  const std::string& address = *deployment_.container.http;
+  auto server = loop::HttpServer::listen(
+      loop_, address, [this](const wire::HttpRequest& request) { return answer(request); });
+  if (!server) {
+    return cannot_listen("NODEINIT_HTTP", address, server.error());
+  }
+  http_ = std::move(*server);
+  http_->allow(descriptor_limit_.hard / kShareOfDescriptors);
   log_.info("http", "probes, status and metrics at http://" + http_->address());
   return {};
 }
 
-void Runtime::answer(const wire::HttpRequest& request, const loop::HttpServer::Reply& reply) {
+std::optional<wire::HttpResponse> Runtime::answer(const wire::HttpRequest& request) {
   if (request.path == "/metrics") {
-    ask_for_metrics(wire::choose_format(request.accept), reply);
-  } else {
-    reply(answer_at_once(request));
+    metrics_wanted_ = true;
+    return std::nullopt;
   }
+  return answer_at_once(request);
 }
 
 wire::HttpResponse Runtime::answer_at_once(const wire::HttpRequest& request) {
@@ -63,10 +79,12 @@ wire::HttpResponse Runtime::answer_at_once(const wire::HttpRequest& request) {
     return yes_or_no(was_ready_, "started", to_string(phase));
   }
   if (request.path == "/status") {
-    return {.content_type = "application/json", .body = to_json(status()).text() + "\n"};
+    return {.content_type = "application/json",
+            .body = status_text_.get(sys::now, [this] { return to_json(status()).text() + "\n"; })};
   }
   if (request.path == "/events") {
-    return {.content_type = "application/json", .body = recent_events().text() + "\n"};
+    return {.content_type = "application/json",
+            .body = events_text_.get(sys::now, [this] { return recent_events().text() + "\n"; })};
   }
   if (request.path == "/") {
     return {.content_type = "text/html; charset=utf-8", .body = std::string(kStatusPage)};
@@ -75,14 +93,18 @@ wire::HttpResponse Runtime::answer_at_once(const wire::HttpRequest& request) {
           .body = "not found: there are / /livez /readyz /startupz /status /events /metrics\n"};
 }
 
-void Runtime::ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Reply reply) {
+// One round is for all who want metrics at the time, and for those who come while it is under way.
+void Runtime::ask_for_metrics() {
+  if (!metrics_wanted_ || metrics_rounds_.is_under_way() || sys::now() < metrics_not_before_) {
+    return;
+  }
   std::vector<MetricsRounds::Asked> workers;
   std::set<Incarnation> counting;
   for (const auto& [incarnation, worker] : supervisor_.workers()) {
     if (worker.state > WorkerState::ready) {
       continue;  // it is about to end
     }
-    if (!metrics_rounds_.is_under_way() && data_plane_.ask_connections(incarnation)) {
+    if (data_plane_.ask_connections(incarnation)) {
       counting.insert(incarnation);
     }
     const ProgramConfig& program = deployment_.of(worker.program).config;
@@ -97,25 +119,44 @@ void Runtime::ask_for_metrics(wire::MetricsFormat format, loop::HttpServer::Repl
   for (const Incarnation worker : to_ask) {
     data_plane_.ask_for_metrics(worker, request);
   }
-  metrics_readers_.push_back({format, std::move(reply)});
 }
 
 void Runtime::answer_metrics() {
-  if (!metrics_rounds_.is_complete(sys::now())) {
+  const Instant begun = sys::now();
+  if (!metrics_rounds_.is_complete(begun)) {
     return;
   }
+  metrics_wanted_ = false;
   const WorkerMetrics of_workers = metrics_rounds_.finish();
-  for (const MetricsReader& reader : std::exchange(metrics_readers_, {})) {
-    reader.reply({.content_type = std::string(wire::content_type(reader.format)),
-                  .body = metrics(reader.format, of_workers)});
+  std::map<wire::MetricsFormat, wire::HttpResponse> made;
+  http_->answer_waiting([&](const wire::HttpRequest& request) -> const wire::HttpResponse& {
+    const wire::MetricsFormat format = wire::choose_format(request.accept);
+    const auto [found, is_new] = made.try_emplace(format);
+    if (is_new) {
+      found->second = {.content_type = std::string(wire::content_type(format)),
+                       .body = metrics(format, of_workers)};
+    }
+    return found->second;
+  });
+  const Instant now = sys::now();
+  const Duration cost = now - begun + std::exchange(metrics_parsing_, 0ns);
+  metrics_not_before_ = now + std::clamp(cost * kRestAfterWork, kShortestRest, kLongestRest);
+}
+
+std::optional<Instant> Runtime::metrics_deadline() const {
+  if (metrics_wanted_ && !metrics_rounds_.is_under_way()) {
+    return metrics_not_before_;
   }
+  return metrics_rounds_.deadline();
 }
 
 void Runtime::remember(const action::Report& report) {
   recent_.push_back({.at = sys::now() - started_at_,
                      .level = report.level,
                      .event = report.event,
-                     .message = report.message});
+                     .message = deployment_.container.http_detail == HttpDetail::full
+                                    ? report.message
+                                    : report.plain.value_or(report.message)});
   if (recent_.size() > kMostRecent) {
     recent_.pop_front();
   }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "app/cluster/cannot_listen.h"
 #include "app/cluster/runtime.h"
 #include "app/invocation/container_files.h"
 #include "sys/clock.h"
@@ -42,12 +43,13 @@ StatusReport Runtime::status() const {
   return report;
 }
 
-void Runtime::open_control() {
+Result<void> Runtime::open_control() {
   if (!deployment_.container.control) {
-    return;
+    return {};
   }
+  const std::string& wanted = *deployment_.container.control;
   auto control = Control::open(
-      loop_, control_address(*deployment_.container.control, ::getpid() == 1),
+      loop_, control_address(wanted, ::getpid() == 1),
       {.status = [this] { return status(); },
        .post = [this](Event event) { post(std::move(event)); },
        .reload = [this] { return reload("nodeinit ctl"); },
@@ -57,11 +59,15 @@ void Runtime::open_control() {
            [this](bool live) {
              return live ? supervisor_.phase() != Phase::stopped : supervisor_.is_ready();
            }});
+  if (!control && wanted != "auto") {
+    return cannot_listen("NODEINIT_CONTROL", wanted, control.error());
+  }
   if (!control) {
     log_.warn("control", to_string(control.error()) + ", going on without the control socket");
-    return;
+    return {};
   }
   control_ = std::move(*control);
+  return {};
 }
 
 }  // namespace ni::app

@@ -31,6 +31,8 @@ enum class LogJson : std::uint8_t { merge, wrap };  // a line that is JSON alrea
 enum class LogFull : std::uint8_t { wait, drop };   // when our output is full
 enum class LogLevel : std::uint8_t { error, warn, info, debug };
 enum class LogFormat : std::uint8_t { text, json };
+// How much the HTTP port tells. plain: nothing that a program has said itself.
+enum class HttpDetail : std::uint8_t { plain, full };
 
 // More are never started, whatever is asked for.
 inline constexpr unsigned kMostWorkers = 1024;
@@ -137,7 +139,8 @@ struct Config {
   LogFull log_full = LogFull::wait;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
-  std::optional<std::string> http;              // "127.0.0.1:9464", ":9464"; nullopt: off
+  std::optional<std::string> http;  // "127.0.0.1:9464", ":9464"; nullopt: off
+  HttpDetail http_detail = HttpDetail::plain;
   std::optional<std::string> control = "auto";  // "auto": abstract name; a path; nullopt: off
   std::vector<SignalRule> signals;
   // "auto": /dev/termination-log if present; a path; nullopt: off

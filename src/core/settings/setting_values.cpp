@@ -48,6 +48,8 @@ constexpr std::array kLogLevels = {
     Name<LogLevel>{LogLevel::info, "info"}, Name<LogLevel>{LogLevel::debug, "debug"}};
 constexpr std::array kLogFormats = {Name<LogFormat>{LogFormat::text, "text"},
                                     Name<LogFormat>{LogFormat::json, "json"}};
+constexpr std::array kHttpDetails = {Name<HttpDetail>{HttpDetail::plain, "plain"},
+                                     Name<HttpDetail>{HttpDetail::full, "full"}};
 using Does = SignalRule::Does;
 // `send` has no name of its own: it is written as the signal that is sent.
 constexpr std::array kRuleWords = {
@@ -190,6 +192,9 @@ bool read_value(std::string_view text, LogLevel& value) {
 bool read_value(std::string_view text, LogFormat& value) {
   return read_name(kLogFormats, text, value);
 }
+bool read_value(std::string_view text, HttpDetail& value) {
+  return read_name(kHttpDetails, text, value);
+}
 
 std::string show_value(Mode value) {
   return show_name(kModes, value);
@@ -223,6 +228,9 @@ std::string show_value(LogLevel value) {
 }
 std::string show_value(LogFormat value) {
   return show_name(kLogFormats, value);
+}
+std::string show_value(HttpDetail value) {
+  return show_name(kHttpDetails, value);
 }
 
 bool read_value(std::string_view text, bool& value) {

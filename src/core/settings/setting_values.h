@@ -27,6 +27,7 @@ bool read_value(std::string_view text, LogJson& value);
 bool read_value(std::string_view text, LogFull& value);
 bool read_value(std::string_view text, LogLevel& value);
 bool read_value(std::string_view text, LogFormat& value);
+bool read_value(std::string_view text, HttpDetail& value);
 bool read_value(std::string_view text, bool& value);  // on/off, true/false, yes/no, 1/0, auto
 bool read_value(std::string_view text, Duration& value);
 bool read_value(std::string_view text, Signal& value);
@@ -58,6 +59,7 @@ std::string show_value(LogJson value);
 std::string show_value(LogFull value);
 std::string show_value(LogLevel value);
 std::string show_value(LogFormat value);
+std::string show_value(HttpDetail value);
 std::string show_value(Duration value);
 std::string show_value(Signal value);
 std::string show_value(unsigned value);

@@ -342,6 +342,11 @@ constexpr Setting kSettings[] = {
      "off, :PORT, IPV4:PORT or [IPV6]:PORT, such as 127.0.0.1:9464",
      "serve /livez /readyz /startupz /metrics /status there, and a page at /",
      read_optional<&C::http, read_listen_address>, show_or_off<&C::http>},
+    {"http_detail", word, container, "plain", "plain|full", "plain or full",
+     "what /events (and the page) show to whoever reaches that port; plain: nothing that a program "
+     "has said itself (its last words, texts of exceptions), which may hold secrets; full: these, "
+     "too, as the log and `nodeinit ctl events` do",
+     read<&C::http_detail>, show<&C::http_detail>},
     {"control", word, container, "auto", "auto|PATH|off",
      "auto, off, or an absolute path or @name of at most 107 bytes",
      "control socket; auto: an abstract name with the PID namespace's number, no file written",

@@ -93,10 +93,11 @@ struct RolloutEnded {
 struct Report {
   LogLevel level;
   std::string_view event;  // stable name, e.g. "worker_ready"; a literal
-  std::string message;
+  std::string message;     // in full, core/supervision/told.h
   std::optional<ProgramId> program;
   std::optional<SlotId> slot;
   std::optional<Pid> pid;
+  std::optional<std::string> plain{};  // where it differs: without what a program has said itself
 };
 // The container ends. Always the last action.
 struct Finish {

@@ -484,14 +484,10 @@ void Supervisor::update_serving(Program& program, Turn turn) {
   }
 }
 
-void Supervisor::report(LogLevel level, std::string_view event, std::string message,
-                        const Worker* worker, Turn turn) {
-  action::Report entry{.level = level,
-                       .event = event,
-                       .message = std::move(message),
-                       .program = {},
-                       .slot = {},
-                       .pid = {}};
+void Supervisor::report(LogLevel level, std::string_view event, Told told, const Worker* worker,
+                        Turn turn) {
+  action::Report entry{
+      .level = level, .event = event, .message = {}, .program = {}, .slot = {}, .pid = {}};
   if (worker != nullptr) {
     entry.program = worker->program;
     if (!worker->spare) {
@@ -501,8 +497,12 @@ void Supervisor::report(LogLevel level, std::string_view event, std::string mess
     const std::string name = programs_.size() > 1 ? program_of(*worker).config.name + " " : "";
     const std::string pid = worker->pid ? fmt::format("worker {}", worker->pid->value()) : "worker";
     const std::string place = worker->spare ? "spare" : fmt::format("slot {}", worker->slot.value);
-    entry.message = fmt::format("{}{}: {} {}", name, place, pid, entry.message);
+    told = fmt::format("{}{}: {} ", name, place, pid) + told;
   }
+  if (told.plain != told.full) {
+    entry.plain = std::move(told.plain);
+  }
+  entry.message = std::move(told.full);
   turn.out.push_back(std::move(entry));
 }
 

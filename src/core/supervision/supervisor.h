@@ -24,6 +24,7 @@
 #include "base/random.h"
 #include "core/supervision/action.h"
 #include "core/supervision/program.h"
+#include "core/supervision/told.h"
 
 namespace ni {
 
@@ -137,7 +138,7 @@ class Supervisor {
   Worker* take_spare(Program& program, Incarnation newer_than);
   void promote(Worker& spare, Slot& slot, Turn turn);
   void restore_numbers(Program& program, Turn turn);
-  void spare_died(Program& program, const Worker& worker, const std::string& story, Turn turn);
+  void spare_died(Program& program, const Worker& worker, const Told& story, Turn turn);
 
   // supervisor_workers.cpp, continued
   void input(Worker& worker, WorkerInput input, Turn turn);
@@ -154,7 +155,7 @@ class Supervisor {
            worker.counts_servers && !worker.asked_for_socket;
   }
   void vacate(Program& program, Slot& slot, const Worker& worker, const Death& death,
-              const std::string& story, Turn turn);
+              const Told& story, Turn turn);
   void change_target(Program& program, unsigned workers, Turn turn);
   void set_target(Program& program, unsigned workers, Turn turn);
   void worker_deadline(Worker& worker, Turn turn);
@@ -173,16 +174,16 @@ class Supervisor {
   // supervisor_rollout.cpp: replacing workers that work
   void begin_rollout(Program& program, Turn turn);
   void advance_replacements(Program& program, Turn turn);
-  void replacement_failed(Program& program, Slot& slot, const std::string& why, Turn turn);
+  void replacement_failed(Program& program, Slot& slot, const Told& why, Turn turn);
   void finish_rollout_if_done(Program& program, Turn turn);
 
   // supervisor_stop.cpp: how the container ends
-  void begin_stop(int exit_code, const std::string& why, bool quick, Turn turn);
+  void begin_stop(int exit_code, const Told& why, bool quick, Turn turn);
   void drain_all(Turn turn);
   void hurry(Turn turn);
   void advance_stop(Turn turn);
   static bool is_unproven(const Program& program);
-  void program_finished(Program& program, int exit_code, const std::string& why, Turn turn);
+  void program_finished(Program& program, int exit_code, const Told& why, Turn turn);
   void finish(Turn turn);
 
   // supervisor_hooks.cpp: what runs once, before the first worker and after the last
@@ -207,8 +208,7 @@ class Supervisor {
   bool is_stopping() const { return phase_ >= Phase::lingering; }
   Instant kill_by(const Program& program, Turn turn) const;
   void update_serving(Program& program, Turn turn);
-  void report(LogLevel level, std::string_view event, std::string message, const Worker* worker,
-              Turn turn);
+  void report(LogLevel level, std::string_view event, Told told, const Worker* worker, Turn turn);
 
   SupervisorSettings settings_;
   std::vector<Program> programs_;

@@ -80,11 +80,10 @@ void Supervisor::hook_ended(ExitStatus status, const std::string& words, Turn tu
   const Hook hook = hook_->hook;
   hook_.reset();
   const int code = status.as_exit_code();
-  std::string story =
-      std::string(name_of(hook)) +
-      (was_started ? ": ended (" + to_string(status) + ")" : ": could not be started");
+  Told story = std::string(name_of(hook)) +
+               (was_started ? ": ended (" + to_string(status) + ")" : ": could not be started");
   if (!words.empty() && code != 0) {
-    story += (was_started ? ", its last words: " : ": ") + words;
+    story.full += (was_started ? ", its last words: " : ": ") + words;
   }
   report(code == 0 ? LogLevel::info : LogLevel::error, "hook_ended", story, nullptr, turn);
   if (hook == Hook::post_stop) {

@@ -109,8 +109,7 @@ void Supervisor::advance_replacements(Program& program, Turn turn) {
 
 // A successor died or never got ready. Its predecessor goes on; if it was part of a reload, the
 // reload has failed.
-void Supervisor::replacement_failed(Program& program, Slot& slot, const std::string& why,
-                                    Turn turn) {
+void Supervisor::replacement_failed(Program& program, Slot& slot, const Told& why, Turn turn) {
   if (!program.rollout) {
     std::string then = "the worker before it goes on";
     if (is_guard(slot.replace_for)) {
@@ -134,11 +133,11 @@ void Supervisor::replacement_failed(Program& program, Slot& slot, const std::str
       end(*successor, EndReason::rollout_failed, turn);
     }
   }
-  const std::string reason = fmt::format("the new worker of slot {} {}", slot.id.value, why);
+  const Told reason = fmt::format("the new worker of slot {} ", slot.id.value) + why;
   report(LogLevel::error, "reload_failed",
-         fmt::format("reload failed: {}; workers that were not replaced yet go on serving", reason),
-         nullptr, turn);
-  turn.out.push_back(action::RolloutEnded{program.id, false, reason});
+         "reload failed: " + reason + "; workers that were not replaced yet go on serving", nullptr,
+         turn);
+  turn.out.push_back(action::RolloutEnded{program.id, false, reason.full});
 }
 
 void Supervisor::finish_rollout_if_done(Program& program, Turn turn) {

@@ -104,8 +104,7 @@ void Supervisor::restore_numbers(Program& program, Turn turn) {
   }
 }
 
-void Supervisor::spare_died(Program& program, const Worker& worker, const std::string& story,
-                            Turn turn) {
+void Supervisor::spare_died(Program& program, const Worker& worker, const Told& story, Turn turn) {
   if (is_stopping() || worker.end_reason != EndReason::not_asked) {
     report(LogLevel::info, "worker_ended", story, &worker, turn);
     return;
@@ -114,8 +113,8 @@ void Supervisor::spare_died(Program& program, const Worker& worker, const std::s
   const Duration delay = program.spare_backoff.next(program.config.restart_backoff, random_);
   program.spare_retry_at = turn.now + delay;
   report(LogLevel::warn, "spare_died",
-         fmt::format("{}; the next spare in {}", story,
-                     format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(delay))),
+         story + ("; the next spare in " +
+                  format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(delay))),
          &worker, turn);
 }
 

@@ -20,12 +20,12 @@ constexpr Duration kAfterKill = 1s;
 
 }  // namespace
 
-void Supervisor::begin_stop(int exit_code, const std::string& why, bool quick, Turn turn) {
+void Supervisor::begin_stop(int exit_code, const Told& why, bool quick, Turn turn) {
   if (is_stopping()) {
     return;
   }
   exit_code_ = exit_code;
-  exit_reason_ = why;
+  exit_reason_ = why.full;
   stop_deadline_ = turn.now + settings_.grace;
   phase_ = Phase::lingering;
   for (Program& program : programs_) {
@@ -38,13 +38,12 @@ void Supervisor::begin_stop(int exit_code, const std::string& why, bool quick, T
   if (hook_) {
     end_hook(signals::term, turn);
   }
-  report(LogLevel::info, "stopping",
-         workers_.empty()
-             ? fmt::format("stopping: {}", why)
-             : fmt::format("stopping: {}; {} {} to end within {}", why, workers_.size(),
-                           workers_.size() == 1 ? "worker" : "workers",
-                           format_duration(settings_.grace)),
-         nullptr, turn);
+  const std::string whom = workers_.empty()
+                               ? ""
+                               : fmt::format("; {} {} to end within {}", workers_.size(),
+                                             workers_.size() == 1 ? "worker" : "workers",
+                                             format_duration(settings_.grace));
+  report(LogLevel::info, "stopping", "stopping: " + why + whom, nullptr, turn);
   if (quick) {
     hurry(turn);
   } else if (asked && settings_.stop_delay > 0s && !workers_.empty()) {
@@ -108,22 +107,20 @@ void Supervisor::hurry(Turn turn) {
 
 // One program has ended for good. Whether the container ends with it, core/settings/configure.h
 // says.
-void Supervisor::program_finished(Program& program, int exit_code, const std::string& why,
-                                  Turn turn) {
+void Supervisor::program_finished(Program& program, int exit_code, const Told& why, Turn turn) {
   program.stage = Program::Stage::finished;
   program.exit_code = exit_code;
   const bool all = std::ranges::all_of(
       programs_, [](const Program& each) { return each.stage == Program::Stage::finished; });
   if (all || program.config.essential) {
-    begin_stop(exit_code, programs_.size() > 1 ? program.config.name + ": " + why : why, false,
+    begin_stop(exit_code, programs_.size() > 1 ? (program.config.name + ": ") + why : why, false,
                turn);
     return;
   }
-  report(
-      exit_code == 0 ? LogLevel::info : LogLevel::warn, "program_finished",
-      fmt::format("{} has ended for good with code {} ({}); the others go on, it is not essential",
-                  program.config.name, exit_code, why),
-      nullptr, turn);
+  report(exit_code == 0 ? LogLevel::info : LogLevel::warn, "program_finished",
+         fmt::format("{} has ended for good with code {} (", program.config.name, exit_code) + why +
+             "); the others go on, it is not essential",
+         nullptr, turn);
   for (Slot& slot : program.slots) {
     slot.wanted = false;
     slot.state = slot.current ? SlotState::occupied : SlotState::finished;

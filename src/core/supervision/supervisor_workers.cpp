@@ -18,14 +18,15 @@ namespace {
 constexpr Duration kLongestRetirement = 60s;
 
 // What is said of a death.
-std::string tell(const Death& death, const std::string& last_words) {
+Told tell(const Death& death, const std::string& last_words) {
   const std::string status = to_string(death.status);
   std::string story;
   switch (death.cause) {
     case DeathCause::spawn_failed:
-      return "could not be started: " + last_words;
+      // The reason may quote a file of variables.
+      return {"could not be started", "could not be started: " + last_words};
     case DeathCause::asked:
-      return fmt::format("ended ({})", status);
+      return {fmt::format("ended ({})", status)};
     case DeathCause::left_by_itself:
       story = fmt::format("left by itself ({})", status);
       break;
@@ -38,7 +39,7 @@ std::string tell(const Death& death, const std::string& last_words) {
       story = fmt::format("died: {}", status);
       break;
   }
-  return last_words.empty() ? story : story + ", its last words: " + last_words;
+  return {story, last_words.empty() ? story : story + ", its last words: " + last_words};
 }
 
 }  // namespace
@@ -292,7 +293,7 @@ void Supervisor::died(Worker worker, ExitStatus status, DeathCause cause,
                       const std::string& last_words, Turn turn) {
   Program& program = program_of(worker);
   const Death death{.cause = cause, .status = status, .at = turn.now};
-  const std::string story = tell(death, last_words);
+  const Told story = tell(death, last_words);
   worker.state = WorkerState::dead;
   if (worker.spare) {
     spare_died(program, worker, story, turn);
@@ -322,7 +323,7 @@ bool Supervisor::is_unproven(const Program& program) {
 
 // The slot has lost its current worker.
 void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, const Death& death,
-                        const std::string& story, Turn turn) {
+                        const Told& story, Turn turn) {
   slot.current = std::exchange(slot.successor, std::nullopt);
   if (slot.current) {  // the successor takes over before its time
     report(LogLevel::warn, "worker_died", story + "; its successor is on its way", &worker, turn);
@@ -373,9 +374,10 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
     slot.crash_loop.record(program.config.restart_limit, turn.now);
   }
   if (!any_ready(program) && restart_limit_reached(program)) {
-    const std::string why =
-        fmt::format("restart limit reached: {} deaths{} and no worker ready; the last one {}",
-                    slot.crash_loop.deaths(), program.target > 1 ? " of every slot" : "", story);
+    const Told why =
+        fmt::format("restart limit reached: {} deaths{} and no worker ready; the last one ",
+                    slot.crash_loop.deaths(), program.target > 1 ? " of every slot" : "") +
+        story;
     report(LogLevel::error, "restart_limit", why, &worker, turn);
     const bool hides_failure = code == 0 && death.cause != DeathCause::left_by_itself;
     slot.state = SlotState::finished;
@@ -387,8 +389,8 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
   slot.retry_at = turn.now + delay;
   ++slot.restarts;
   report(LogLevel::warn, "worker_died",
-         fmt::format("{}; restarting in {}", story,
-                     format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(delay))),
+         story + ("; restarting in " +
+                  format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(delay))),
          &worker, turn);
 }
 
