@@ -8,8 +8,10 @@
 
 #include "app/invocation/config_files.h"
 #include "core/command/launch.h"
+#include "core/command/user.h"
 #include "core/deaths/memory_guard.h"
 #include "core/sizing/sizing.h"
+#include "sys/credentials.h"
 
 namespace ni::app {
 namespace {
@@ -97,6 +99,23 @@ Config Deployment::whole_config() const {
     whole.programs.push_back(program.config);
   }
   return whole;
+}
+
+Result<void> users_can_be_had(const Deployment& deployment) {
+  for (const DeployedProgram& program : deployment.programs) {
+    if (program.launcher && program.launcher->user()) {
+      if (auto can = sys::can_become(*program.launcher->user()); !can) {
+        return can;
+      }
+    }
+  }
+  const Config& container = deployment.container;
+  const bool any_hook = !container.pre_start.empty() || !container.post_stop.empty();
+  if (any_hook && container.top_level.user) {
+    NI_TRY(const UserIds user, resolve_user(*container.top_level.user, ConfigFiles()));
+    return sys::can_become(user);
+  }
+  return {};
 }
 
 Result<Deployment> deploy(const Invocation& invocation, const Resources& resources) {

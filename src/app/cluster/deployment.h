@@ -60,6 +60,10 @@ struct Deployment {
 // the container need not be read. False: deploy() says.
 bool is_plainly_single(const Invocation& invocation);
 
+// Error: users whom a process of ours cannot become, workers' and hooks'. Before anything is started; --explain may be
+// asked by anybody.
+Result<void> users_can_be_had(const Deployment& deployment);
+
 // Error: a user that the image does not know.
 Result<Deployment> deploy(const Invocation& invocation, const Resources& resources);
 

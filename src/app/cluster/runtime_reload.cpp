@@ -47,6 +47,9 @@ Result<void> Runtime::read_again() {
   if (!deployed) {
     return refuse(to_string(deployed.error()));
   }
+  if (auto had = users_can_be_had(*deployed); !had) {
+    return refuse(to_string(had.error()));
+  }
   if (deployed->mode != Mode::cluster) {
     return refuse("the command is no node program any more, which needs a new container");
   }
