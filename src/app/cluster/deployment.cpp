@@ -85,6 +85,20 @@ void DeployedProgram::replace(DeployedProgram again) {
   *this = std::move(again);
 }
 
+ProgramPlan DeployedProgram::for_supervisor() const {
+  return {.config = config,
+          .workers = plan.workers,
+          .signal_group = launcher->signals_group(),
+          .module_inside = launcher->has_module()};
+}
+
+SupervisorSettings Deployment::for_supervisor() const {
+  return {.grace = container.grace,
+          .stop_delay = container.stop_delay,
+          .pre_start = !container.pre_start.empty(),
+          .post_stop = !container.post_stop.empty()};
+}
+
 std::vector<Plan> Deployment::plans() const {
   std::vector<Plan> plans;
   for (const DeployedProgram& program : programs) {

@@ -17,6 +17,7 @@
 #include "app/invocation/options.h"
 #include "core/container/resources.h"
 #include "core/sizing/plan.h"
+#include "core/supervision/supervisor.h"
 
 namespace ni::app {
 
@@ -39,6 +40,7 @@ struct DeployedProgram {
 
   // The same program, read or planned again; what was counted stays.
   void replace(DeployedProgram again);
+  ProgramPlan for_supervisor() const;
   // A share of a memory limit that the container does not have: workers cannot be watched.
   bool lacks_memory_limit() const { return config.max_memory && !memory_allowed; }
 };
@@ -52,6 +54,7 @@ struct Deployment {
   DeployedProgram& of(ProgramId program) { return programs[program.value]; }
   const DeployedProgram& of(ProgramId program) const { return programs[program.value]; }
   std::vector<Plan> plans() const;
+  SupervisorSettings for_supervisor() const;
   // The container's with its programs', as a person would have to write it: for --explain.
   Config whole_config() const;
 };

@@ -32,10 +32,7 @@ constexpr int kReapsInATurn = 8;
 std::vector<ProgramPlan> program_plans(const Deployment& deployment) {
   std::vector<ProgramPlan> result;
   for (const DeployedProgram& program : deployment.programs) {
-    result.push_back(ProgramPlan{.config = program.config,
-                                 .workers = program.plan.workers,
-                                 .signal_group = program.launcher->signals_group(),
-                                 .module_inside = program.launcher->has_module()});
+    result.push_back(program.for_supervisor());
   }
   return result;
 }
@@ -70,11 +67,7 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, De
       log_(log),
       pump_(loop, log_settings(deployment_.container, deployment_.plans()),
             [&log](wire::LogStream stream, int error) { tell_trouble(log, stream, error); }),
-      supervisor_({.grace = deployment_.container.grace,
-                   .stop_delay = deployment_.container.stop_delay,
-                   .pre_start = !deployment_.container.pre_start.empty(),
-                   .post_stop = !deployment_.container.post_stop.empty()},
-                  program_plans(deployment_),
+      supervisor_(deployment_.for_supervisor(), program_plans(deployment_),
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
       data_plane_(loop,
                   data_plane_settings(deployment_, invocation_.environment, directory_, log,
@@ -120,12 +113,7 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
   leave_surroundings();
   set_guards();
   open_control();
-  if (deployment_.container.resize != FollowResize::off) {
-    const ResizePolicy policy{.follow_larger_memory =
-                                  deployment_.container.resize == FollowResize::reload};
-    limits_.emplace(loop_, resources_, deployment_.plans(), policy,
-                    [this](const Resources& now) { return plan_for(now); });
-  }
+  set_limits();
   started_at_ = sys::now();
   if (auto opened = open_http(); !opened) {
     return std::move(opened).error();  // asked for, and a probe would wait for it in vain

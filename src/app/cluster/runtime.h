@@ -36,6 +36,7 @@
 #include "core/report/metrics.h"
 #include "core/report/metrics_rounds.h"
 #include "core/report/status.h"
+#include "core/settings/changes.h"
 #include "core/supervision/signal_policy.h"
 #include "core/supervision/supervisor.h"
 #include "loop/http_server.h"
@@ -64,9 +65,10 @@ class Runtime final : public Host {
   void post(Event event) { events_.push_back(std::move(event)); }
   void perform(const Action& action) override;
 
-  // Reads the configuration again and starts a rolling reload; a configuration that is wrong leaves
-  // all as it is and is the Error.
-  Result<void> reload(std::string_view asked_by);
+  // Reads the configuration again and starts a rolling reload; what is to be added to the news of it
+  // (changed settings that cannot be applied; empty: none). A configuration that is wrong leaves all as
+  // it is and is the Error.
+  Result<std::string> reload(std::string_view asked_by);
 
   // runtime_status.cpp
   StatusReport status() const;
@@ -88,7 +90,8 @@ class Runtime final : public Host {
   void before_end_of(const sys::Ended& ended);
   void arm_timer();
   // runtime_reload.cpp
-  Result<void> read_again();
+  Result<Changes> read_again();
+  Changes take_over(Deployment again);
   // runtime_guards.cpp
   void hear(Event event);  // from the data plane
   void examine_hangs();
@@ -97,6 +100,7 @@ class Runtime final : public Host {
   std::optional<Instant> guards_deadline() const;
   void set_guards();  // as the configuration has it
   // runtime_limits.cpp
+  void set_limits();  // as the configuration has it
   void follow_limits();
   Result<Deployment> plan_for(const Resources& now);
   // Whether the kernel's OOM killer ended it; says so when memory is why a worker died.

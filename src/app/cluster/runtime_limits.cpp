@@ -33,6 +33,16 @@ Result<Deployment> Runtime::plan_for(const Resources& now) {
   return deployment;
 }
 
+void Runtime::set_limits() {
+  limits_.reset();
+  if (deployment_.container.resize != FollowResize::off) {
+    const ResizePolicy policy{.follow_larger_memory =
+                                  deployment_.container.resize == FollowResize::reload};
+    limits_.emplace(loop_, resources_, deployment_.plans(), policy,
+                    [this](const Resources& now) { return plan_for(now); });
+  }
+}
+
 void Runtime::follow_limits() {
   auto resized = limits_ ? limits_->take_due(sys::now()) : std::nullopt;
   if (!resized) {

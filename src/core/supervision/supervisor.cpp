@@ -135,9 +135,12 @@ bool Supervisor::is_ready() const {
          });
 }
 
-void Supervisor::reconfigure(ProgramId program, const ProgramConfig& config) {
+void Supervisor::reconfigure(ProgramId program, ProgramPlan again) {
   if (NI_ASSERT(program.value < programs_.size())) {
-    programs_[program.value].config = config;
+    Program& known = programs_[program.value];
+    known.config = std::move(again.config);
+    known.signal_group = again.signal_group;
+    known.module_inside = again.module_inside;
   }
 }
 
@@ -344,8 +347,7 @@ void Supervisor::handle(const event::ForwardSignal& event, Turn turn) {
                                                       slot_of(worker).current == incarnation);
     if (addressed && worker.pid && worker.state < WorkerState::killing) {
       turn.out.push_back(action::SendSignal{incarnation, *worker.pid, event.signal,
-                                            event.whole_group || program_of(worker).signal_group,
-                                            event.value});
+                                            event.whole_group || worker.signal_group, event.value});
     }
   }
 }

@@ -44,6 +44,8 @@ Worker& Supervisor::make_worker(Program& program, Turn turn) {
   worker.incarnation = last_incarnation_;
   worker.program = program.id;
   worker.spawned_at = turn.now;
+  worker.signal_group = program.signal_group;
+  worker.module_inside = program.module_inside;
   worker.counts_servers = program.config.ready == Readiness::listen;
   return workers_.emplace(worker.incarnation, worker).first->second;
 }
@@ -268,8 +270,7 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
     return;
   }
   const int code = death.status.as_exit_code();
-  const bool is_job =
-      may_be_job(program) && program.config.restart == RestartMode::automatic;
+  const bool is_job = may_be_job(program) && program.config.restart == RestartMode::automatic;
   if (is_job && death.cause != DeathCause::never_ready && !worker.lacked) {
     report(code == 0 ? LogLevel::info : LogLevel::error, "program_ended",
            story + ", without ever listening: it ran once", &worker, turn);
