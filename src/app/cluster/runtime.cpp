@@ -153,6 +153,7 @@ void Runtime::turn() {
   listen_probe_.look(supervisor_, sys::now());
   examine_hangs();
   guard_memory();
+  look_for_kills();
   if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
     (void)reload(*asked_by);  // has told in the log what is wrong
   }
@@ -184,7 +185,7 @@ void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
   for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
                            starts_.next_deadline(), listen_probe_.next_deadline(supervisor_),
-                           metrics_rounds_.deadline()}) {
+                           metrics_rounds_.deadline(), next_kill_look_}) {
     if (other) {
       deadline = deadline ? std::min(*deadline, *other) : *other;
     }

@@ -105,6 +105,8 @@ class Runtime final : public Host {
   Result<Deployment> plan_for(const Resources& now);
   // Whether the kernel's OOM killer ended it; says so when memory is why a worker died.
   bool judge_memory(const sys::Ended& ended, const std::string& last_words);
+  void look_for_kills();
+  void tell_of_killed(std::uint64_t others);
   // The kernel's counter; nullopt: it cannot be read.
   std::optional<std::uint64_t> oom_kills() const;
   // runtime_words.cpp
@@ -185,6 +187,8 @@ class Runtime final : public Host {
   std::optional<Instant> next_memory_look_;
   std::string oom_counter_;
   OomLedger oom_ledger_;
+  std::optional<Instant> next_kill_look_;
+  bool kill_seen_ = false;  // by the last look, and no death has come with it
   bool children_may_have_ended_ = true;
   bool stop_asked_this_turn_ = false;
   std::optional<std::string> reload_asked_by_;
