@@ -83,6 +83,14 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, De
                [this](const Worker& worker) {
                  return launcher_of(worker.program).inspector_port(worker.inspector.value_or(0));
                }}),
+      orphans_([this](LogLevel level, std::string_view event, std::string message) {
+        this->report({.level = level,
+                      .event = event,
+                      .message = std::move(message),
+                      .program = {},
+                      .slot = {},
+                      .pid = {}});
+      }),
       oom_counter_(oom_counter_path(resources_)),
       oom_ledger_(oom_kills()) {}
 
@@ -154,6 +162,7 @@ void Runtime::turn() {
   examine_hangs();
   guard_memory();
   look_for_kills();
+  orphans_.act(sys::now());
   if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
     (void)reload(*asked_by);  // has told in the log what is wrong
   }
@@ -185,7 +194,7 @@ void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
   for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
                            starts_.next_deadline(), listen_probe_.next_deadline(supervisor_),
-                           metrics_rounds_.deadline(), next_kill_look_}) {
+                           metrics_rounds_.deadline(), next_kill_look_, orphans_.next_deadline()}) {
     if (other) {
       deadline = deadline ? std::min(*deadline, *other) : *other;
     }
@@ -270,6 +279,9 @@ void Runtime::reap() {
     }
     // It may have got to its program and ended since we looked: then it is to be known first.
     settle_starts();
+    orphans_.reaped(
+        reaped.ended->pid, [this](Pid pid) { return is_hook(pid); },
+        supervisor_.phase() < Phase::stopping, sys::now());
     before_end_of(*reaped.ended);
     std::string last_words = take_last_words(*reaped.ended);
     const bool out_of_memory = judge_memory(*reaped.ended, last_words);

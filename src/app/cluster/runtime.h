@@ -23,6 +23,7 @@
 #include "app/cluster/deployment.h"
 #include "app/cluster/hang_examiner.h"
 #include "app/cluster/limit_follower.h"
+#include "app/cluster/orphan_keeper.h"
 #include "app/cluster/starts_under_way.h"
 #include "app/cluster/terminal_lease.h"
 #include "app/connections/data_plane.h"
@@ -97,6 +98,8 @@ class Runtime final : public Host {
   void examine_hangs();
   bool container_is_stopped() const;
   void guard_memory();
+  void look_after_orphans(const action::Forget& dead);
+  bool is_hook(Pid pid) const { return supervisor_.hook_pid() == std::optional(pid); }
   std::optional<Instant> guards_deadline() const;
   void set_guards();  // as the configuration has it
   // runtime_limits.cpp
@@ -183,6 +186,7 @@ class Runtime final : public Host {
   std::optional<LimitFollower> limits_;  // unless NODEINIT_RESIZE=off
   ListenProbe listen_probe_;
   HangExaminer hangs_;
+  OrphanKeeper orphans_;
   MemoryGuard memory_guard_;
   std::optional<Instant> next_memory_look_;
   std::string oom_counter_;

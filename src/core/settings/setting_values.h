@@ -25,6 +25,7 @@ bool read_value(std::string_view text, FollowResize& value);
 bool read_value(std::string_view text, LogMode& value);
 bool read_value(std::string_view text, LogJson& value);
 bool read_value(std::string_view text, LogFull& value);
+bool read_value(std::string_view text, Orphans& value);
 bool read_value(std::string_view text, LogLevel& value);
 bool read_value(std::string_view text, LogFormat& value);
 bool read_value(std::string_view text, bool& value);  // on/off, true/false, yes/no, 1/0, auto
@@ -56,6 +57,7 @@ std::string show_value(FollowResize value);
 std::string show_value(LogMode value);
 std::string show_value(LogJson value);
 std::string show_value(LogFull value);
+std::string show_value(Orphans value);
 std::string show_value(LogLevel value);
 std::string show_value(LogFormat value);
 std::string show_value(Duration value);

@@ -306,6 +306,11 @@ constexpr Setting kSettings[] = {
      "with a smaller heap when the memory limit shrinks; reload: when it grows, by a rolling "
      "reload, too",
      read<&C::resize>, show<&C::resize>},
+    {"orphans", word, program, "end", "end|keep", "end or keep",
+     "what becomes of the processes that a dead worker leaves behind (detached, in a group of "
+     "their "
+     "own): end: SIGTERM, and SIGKILL 5s later; keep: a line tells of them",
+     read<&P::orphans>, show<&P::orphans>},
     {"log", word, container, "auto", "inherit|lines|prefix|json",
      "auto, inherit, lines, prefix or json",
      "workers' output: as it is, in whole lines, with the worker's name, or as JSON; auto: inherit "

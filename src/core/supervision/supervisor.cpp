@@ -326,7 +326,7 @@ void Supervisor::handle(const event::Exited& event, Turn turn) {
   }
   Worker worker = std::move(found->second);
   workers_.erase(found);
-  turn.out.push_back(action::Forget{worker.incarnation, event.pid});
+  turn.out.push_back(action::Forget{worker.incarnation, worker.program, event.pid});
   const DeathCause cause = [&] {
     using enum DeathCause;
     if (worker.end_reason == EndReason::never_ready) return never_ready;
