@@ -89,6 +89,9 @@ int start(const Invocation& invocation, const char* const* argv, const char* con
   if (deployment->mode == Mode::single) {
     return start_single(invocation, argv, environment);
   }
+  if (auto had = users_can_be_had(*deployment); !had) {
+    return fail(log, "wrong_user", had.error(), kExitConfiguration);
+  }
   return run_cluster(invocation, std::move(resources), std::move(*deployment), log);
 }
 

@@ -13,8 +13,12 @@ constexpr std::size_t kMostFiles = 256;
 
 }  // namespace
 
-LimitWatch::LimitWatch(uv_loop_t* loop, std::span<const std::string> paths, OnChange on_change)
-    : loop_(loop), on_change_(std::move(on_change)), timer_(new Timer) {
+LimitWatch::LimitWatch(uv_loop_t* loop, std::span<const std::string> paths, OnChange on_change,
+                       OnChange on_look)
+    : loop_(loop),
+      on_change_(std::move(on_change)),
+      on_look_(std::move(on_look)),
+      timer_(new Timer) {
   timer_->owner = this;
   uv_timer_init(loop_, &timer_->handle);
   timer_->handle.data = timer_;
@@ -94,6 +98,9 @@ bool LimitWatch::texts_changed() {
 
 void LimitWatch::check(bool certainly) {
   checked_at_ms_ = uv_now(loop_);
+  if (on_look_) {
+    on_look_();
+  }
   const bool changed = texts_changed();
   if (changed || certainly) {
     // The callback may call watch(), or destroy this: nothing is touched after it.

@@ -26,7 +26,10 @@ class LimitWatch {
   // Called from the loop, never from within the constructor.
   using OnChange = std::function<void()>;
 
-  LimitWatch(uv_loop_t* loop, std::span<const std::string> paths, OnChange on_change);
+  // `on_look` is called at each look, whether there is a change or not: who else has to look now and
+  // then needs no timer, and no waking, of its own.
+  LimitWatch(uv_loop_t* loop, std::span<const std::string> paths, OnChange on_change,
+             OnChange on_look = {});
   LimitWatch(const LimitWatch&) = delete;
   LimitWatch& operator=(const LimitWatch&) = delete;
   ~LimitWatch();
@@ -50,6 +53,7 @@ class LimitWatch {
 
   uv_loop_t* loop_;
   OnChange on_change_;
+  OnChange on_look_;
   std::vector<Kept> kept_;
   std::optional<sys::FileHints> inotify_;
   std::unique_ptr<Poll> hints_;

@@ -7,8 +7,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "base/text.h"
 #include "sys/descendants.h"
@@ -78,6 +82,36 @@ void signal_everyone_left(Signal signal, std::optional<Pid> main_worker) noexcep
   if (!descendants.is_known() && main_worker) {
     (void)::kill(-main_worker->value(), signal.number());
   }
+}
+
+// proc(5): state is field 3 of stat, flags is 9; PF_EXITING is 4 (include/linux/sched.h, at least
+// since Linux 2.6).
+bool is_ending(Pid pid) {
+  constexpr std::uint64_t kExiting = 4;
+  constexpr std::uint64_t kKill = 1U << (SIGKILL - 1U);
+  const std::string folder = "/proc/" + std::to_string(pid.value());
+  const auto stat = read_file(folder + "/stat");
+  const auto name_end = stat ? stat->rfind(')') : std::string::npos;
+  if (name_end == std::string::npos) {
+    return true;
+  }
+  const auto fields = split_words(trim(std::string_view(*stat).substr(name_end + 1)));
+  if (fields.size() < 7 || fields[0] == "Z" || fields[0] == "X" ||
+      (parse_number<std::uint64_t>(fields[6]).value_or(0) & kExiting) != 0) {
+    return true;
+  }
+  const auto status = read_file(folder + "/status");
+  for (const std::string_view line : split(status ? std::string_view(*status) : "", '\n')) {
+    if (line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")) {
+      std::uint64_t pending = 0;
+      const std::string_view digits = trim(line.substr(7));
+      (void)std::from_chars(digits.data(), digits.data() + digits.size(), pending, 16);
+      if ((pending & kKill) != 0) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 std::vector<LeftOver> everyone_left(std::size_t most) {

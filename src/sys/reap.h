@@ -47,6 +47,10 @@ void adopt_orphans() noexcept;
 // all that we can name then.
 void signal_everyone_left(Signal signal, std::optional<Pid> main_worker) noexcept;
 
+// Whether it is on its way to its end: SIGKILL is pending, or it has begun to exit, or it waits to be
+// reaped. True when the kernel does not tell.
+bool is_ending(Pid pid);
+
 // Who is left below us, as signal_everyone_left() would find them; at most `most`, zombies excluded.
 struct LeftOver {
   Pid pid;

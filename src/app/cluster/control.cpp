@@ -199,37 +199,39 @@ void Control::signal(ClientId client, const wire::ControlRequest& request,
 
 void Control::reload(ClientId client) {
   const StatusReport report = hooks_.status();
-  if (auto begun = hooks_.reload(); !begun) {
+  const auto begun = hooks_.reload();
+  if (!begun) {
     refuse(client, to_string(begun.error()));
     return;
   }
-  Waiting waiting;
+  Waiting waiting{.programs = {}, .besides = begun->empty() ? "" : "; " + *begun, .failure = {}};
   for (std::uint32_t i = 0; i < report.programs.size(); ++i) {
     if (report.programs[i].stage != "finished") {
       waiting.programs.insert(i);
     }
   }
   if (waiting.programs.empty()) {
-    done(client, "nothing runs that could be reloaded");
+    done(client, "nothing runs that could be reloaded" + waiting.besides);
     return;
   }
   waiting_[client] = std::move(waiting);
 }
 
 void Control::rollout_ended(ProgramId program, bool succeeded, std::string_view reason) {
-  std::vector<std::pair<ClientId, std::string>> ended;
+  std::vector<std::pair<ClientId, Waiting>> ended;
   for (auto& [client, waiting] : waiting_) {
     waiting.programs.erase(program.value);
     if (!succeeded && waiting.failure.empty()) {
       waiting.failure = reason.empty() ? "the new workers did not get ready" : reason;
     }
     if (waiting.programs.empty()) {
-      ended.emplace_back(client, waiting.failure);
+      ended.emplace_back(client, waiting);
     }
   }
-  for (auto& [client, failure] : ended) {
+  for (const auto& [client, waiting] : ended) {
     waiting_.erase(client);
-    failure.empty() ? done(client, "reloaded") : refuse(client, "reload failed: " + failure);
+    waiting.failure.empty() ? done(client, "reloaded" + waiting.besides)
+                            : refuse(client, "reload failed: " + waiting.failure + waiting.besides);
   }
 }
 

@@ -40,8 +40,8 @@ class Control {
   struct Hooks {
     std::function<StatusReport()> status;
     std::function<void(Event)> post;
-    // Begins a rolling reload; the end is told by rollout_ended(). Error: refused.
-    std::function<Result<void>()> reload;
+    // Begins a rolling reload; the end is told by rollout_ended(), with this text added. Error: refused.
+    std::function<Result<std::string>()> reload;
     std::function<void(Pid, Signal)> send_signal;
     std::function<bool(bool live)> is_healthy;
   };
@@ -64,6 +64,7 @@ class Control {
   using ClientId = loop::LocalServer::ClientId;
   struct Waiting {
     std::set<std::uint32_t> programs;  // whose rollout has not ended
+    std::string besides;               // told with the end, whatever that is
     std::string failure;
   };
 

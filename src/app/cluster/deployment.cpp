@@ -8,8 +8,10 @@
 
 #include "app/invocation/config_files.h"
 #include "core/command/launch.h"
+#include "core/command/user.h"
 #include "core/deaths/memory_guard.h"
 #include "core/sizing/sizing.h"
+#include "sys/credentials.h"
 
 namespace ni::app {
 namespace {
@@ -94,6 +96,21 @@ void DeployedProgram::adopt(AdoptedProcess process) {
   adopted = std::move(process);
 }
 
+ProgramPlan DeployedProgram::for_supervisor() const {
+  return {.config = config,
+          .workers = plan.workers,
+          .signal_group = !waits_to_adopt() && launcher->signals_group(),
+          .module_inside = launcher->has_module(),
+          .adopts = waits_to_adopt()};
+}
+
+SupervisorSettings Deployment::for_supervisor() const {
+  return {.grace = container.grace,
+          .stop_delay = container.stop_delay,
+          .pre_start = !container.pre_start.empty(),
+          .post_stop = !container.post_stop.empty()};
+}
+
 std::vector<Plan> Deployment::plans() const {
   std::vector<Plan> plans;
   for (const DeployedProgram& program : programs) {
@@ -108,6 +125,23 @@ Config Deployment::whole_config() const {
     whole.programs.push_back(program.config);
   }
   return whole;
+}
+
+Result<void> users_can_be_had(const Deployment& deployment) {
+  for (const DeployedProgram& program : deployment.programs) {
+    if (program.launcher && program.launcher->user()) {
+      if (auto can = sys::can_become(*program.launcher->user()); !can) {
+        return can;
+      }
+    }
+  }
+  const Config& container = deployment.container;
+  const bool any_hook = !container.pre_start.empty() || !container.post_stop.empty();
+  if (any_hook && container.top_level.user) {
+    NI_TRY(const UserIds user, resolve_user(*container.top_level.user, ConfigFiles()));
+    return sys::can_become(user);
+  }
+  return {};
 }
 
 Result<Deployment> deploy(const Invocation& invocation, const Resources& resources) {

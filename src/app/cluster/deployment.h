@@ -18,6 +18,7 @@
 #include "app/invocation/options.h"
 #include "core/container/resources.h"
 #include "core/sizing/plan.h"
+#include "core/supervision/supervisor.h"
 
 namespace ni::app {
 
@@ -44,6 +45,8 @@ struct DeployedProgram {
   void replace(DeployedProgram again);
   // From now on workers are started as that process was.
   void adopt(AdoptedProcess process);
+  bool waits_to_adopt() const { return adopts && !adopted; }
+  ProgramPlan for_supervisor() const;
   // A share of a memory limit that the container does not have: workers cannot be watched.
   bool lacks_memory_limit() const { return config.max_memory && !memory_allowed; }
 };
@@ -57,6 +60,7 @@ struct Deployment {
   DeployedProgram& of(ProgramId program) { return programs[program.value]; }
   const DeployedProgram& of(ProgramId program) const { return programs[program.value]; }
   std::vector<Plan> plans() const;
+  SupervisorSettings for_supervisor() const;
   // The container's with its programs', as a person would have to write it: for --explain.
   Config whole_config() const;
 };
@@ -64,6 +68,10 @@ struct Deployment {
 // The command is no business of a cluster, and there is nothing to tell about that: the limits of
 // the container need not be read. False: deploy() says.
 bool is_plainly_single(const Invocation& invocation);
+
+// Error: users whom a process of ours cannot become, workers' and hooks'. Before anything is started; --explain may be
+// asked by anybody.
+Result<void> users_can_be_had(const Deployment& deployment);
 
 // Error: a user that the image does not know.
 Result<Deployment> deploy(const Invocation& invocation, const Resources& resources);

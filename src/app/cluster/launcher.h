@@ -67,6 +67,8 @@ class Launcher {
   // SIGTERM goes to the whole process group: the command is a wrapper that would keep it to itself.
   bool signals_group() const { return !is_node_; }
   bool is_node() const { return is_node_; }
+  // Whom its workers run as; nullopt: as we do.
+  const std::optional<UserIds>& user() const { return user_; }
   // Not only by its name: Bun and Deno may be called node, too.
   bool is_known_node() const { return is_known_node_; }
   // Where the inspector of the worker with that number listens if it is open; without an option it

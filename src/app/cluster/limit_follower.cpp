@@ -10,11 +10,12 @@ namespace ni::app {
 
 LimitFollower::LimitFollower(uv_loop_t* loop, const Resources& resources,
                              const std::vector<Plan>& plans, ResizePolicy policy,
-                             PlanAgain plan_again)
+                             PlanAgain plan_again, std::function<void()> on_look)
     : policy_(policy),
       plan_again_(std::move(plan_again)),
       watched_(resources.limit_files()),
-      watch_(loop, watched_, [this] { (void)look(sys::now()); }) {
+      watch_(
+          loop, watched_, [this] { (void)look(sys::now()); }, std::move(on_look)) {
   restart(plans);
 }
 

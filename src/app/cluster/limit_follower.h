@@ -22,7 +22,7 @@ class LimitFollower {
   using PlanAgain = std::function<Result<Deployment>(const Resources&)>;
 
   LimitFollower(uv_loop_t* loop, const Resources& resources, const std::vector<Plan>& plans,
-                ResizePolicy policy, PlanAgain plan_again);
+                ResizePolicy policy, PlanAgain plan_again, std::function<void()> on_look);
 
   std::optional<Instant> next_deadline() const;
 

@@ -34,12 +34,7 @@ constexpr int kReapsInATurn = 8;
 std::vector<ProgramPlan> program_plans(const Deployment& deployment) {
   std::vector<ProgramPlan> result;
   for (const DeployedProgram& program : deployment.programs) {
-    result.push_back(
-        ProgramPlan{.config = program.config,
-                    .workers = program.plan.workers,
-                    .signal_group = !program.adopts && program.launcher->signals_group(),
-                    .module_inside = program.launcher->has_module(),
-                    .adopts = program.adopts});
+    result.push_back(program.for_supervisor());
   }
   return result;
 }
@@ -77,11 +72,7 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, De
       log_(log),
       pump_(loop, log_settings(deployment_.container, deployment_.plans()),
             [&log](wire::LogStream stream, int error) { tell_trouble(log, stream, error); }),
-      supervisor_({.grace = deployment_.container.grace,
-                   .stop_delay = deployment_.container.stop_delay,
-                   .pre_start = !deployment_.container.pre_start.empty(),
-                   .post_stop = !deployment_.container.post_stop.empty()},
-                  program_plans(deployment_),
+      supervisor_(deployment_.for_supervisor(), program_plans(deployment_),
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
       data_plane_(loop,
                   data_plane_settings(deployment_, invocation_.environment, directory_, log,
@@ -97,6 +88,14 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, De
                [this](const Worker& worker) {
                  return launcher_of(worker.program).inspector_port(worker.inspector.value_or(0));
                }}),
+      orphans_([this](LogLevel level, std::string_view event, std::string message) {
+        this->report({.level = level,
+                      .event = event,
+                      .message = std::move(message),
+                      .program = {},
+                      .slot = {},
+                      .pid = {}});
+      }),
       oom_counter_(oom_counter_path(resources_)),
       oom_ledger_(oom_kills()) {}
 
@@ -129,12 +128,7 @@ Result<int> Runtime::run(sys::DescriptorLimit of_workers) {
   if (auto opened = open_control(); !opened) {
     return refuse_to_start(opened.error());
   }
-  if (deployment_.container.resize != FollowResize::off) {
-    const ResizePolicy policy{.follow_larger_memory =
-                                  deployment_.container.resize == FollowResize::reload};
-    limits_.emplace(loop_, resources_, deployment_.plans(), policy,
-                    [this](const Resources& now) { return plan_for(now); });
-  }
+  set_limits();
   open_adoption();
   started_at_ = sys::now();
   if (auto opened = open_http(); !opened) {
@@ -205,6 +199,8 @@ void Runtime::turn() {
   listen_probe_.look(supervisor_, sys::now());
   examine_hangs();
   guard_memory();
+  look_for_kills();
+  orphans_.act(sys::now());
   if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
     (void)reload(*asked_by);  // has told in the log what is wrong
   }
@@ -248,9 +244,9 @@ void Runtime::tell_of_drops() {
 
 void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
-  for (const auto other :
-       {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
-        starts_.next_deadline(), listen_probe_.next_deadline(supervisor_), metrics_deadline()}) {
+  for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
+                           starts_.next_deadline(), listen_probe_.next_deadline(supervisor_),
+                           metrics_deadline(), next_kill_look_, orphans_.next_deadline()}) {
     if (other) {
       deadline = deadline ? std::min(*deadline, *other) : *other;
     }
@@ -341,6 +337,9 @@ void Runtime::reap() {
     }
     // It may have got to its program and ended since we looked: then it is to be known first.
     settle_starts();
+    orphans_.reaped(
+        reaped.ended->pid, [this](Pid pid) { return is_hook(pid); },
+        supervisor_.phase() < Phase::stopping, sys::now());
     before_end_of(*reaped.ended);
     std::string last_words = take_last_words(*reaped.ended);
     const bool out_of_memory = judge_memory(*reaped.ended, last_words);

@@ -27,6 +27,7 @@
 #include "app/cluster/deployment.h"
 #include "app/cluster/hang_examiner.h"
 #include "app/cluster/limit_follower.h"
+#include "app/cluster/orphan_keeper.h"
 #include "app/cluster/starts_under_way.h"
 #include "app/cluster/terminal_lease.h"
 #include "app/connections/data_plane.h"
@@ -41,6 +42,7 @@
 #include "core/report/metrics.h"
 #include "core/report/metrics_rounds.h"
 #include "core/report/status.h"
+#include "core/settings/changes.h"
 #include "core/supervision/signal_policy.h"
 #include "core/supervision/supervisor.h"
 #include "loop/http_server.h"
@@ -69,9 +71,10 @@ class Runtime final : public Host {
   void post(Event event) { events_.push_back(std::move(event)); }
   void perform(const Action& action) override;
 
-  // Reads the configuration again and starts a rolling reload; a configuration that is wrong leaves
-  // all as it is and is the Error.
-  Result<void> reload(std::string_view asked_by);
+  // Reads the configuration again and starts a rolling reload; what is to be added to the news of it
+  // (changed settings that cannot be applied; empty: none). A configuration that is wrong leaves all as
+  // it is and is the Error.
+  Result<std::string> reload(std::string_view asked_by);
 
   // runtime_status.cpp
   StatusReport status() const;
@@ -96,19 +99,25 @@ class Runtime final : public Host {
   void before_end_of(const sys::Ended& ended);
   void arm_timer();
   // runtime_reload.cpp
-  Result<void> read_again();
+  Result<Changes> read_again();
+  Changes take_over(Deployment again);
   // runtime_guards.cpp
   void hear(Event event);  // from the data plane
   void examine_hangs();
   bool container_is_stopped() const;
   void guard_memory();
+  void look_after_orphans(const action::Forget& dead);
+  bool is_hook(Pid pid) const { return supervisor_.hook_pid() == std::optional(pid); }
   std::optional<Instant> guards_deadline() const;
   void set_guards();  // as the configuration has it
   // runtime_limits.cpp
+  void set_limits();  // as the configuration has it
   void follow_limits();
   Result<Deployment> plan_for(const Resources& now);
   // Whether the kernel's OOM killer ended it; says so when memory is why a worker died.
   bool judge_memory(const sys::Ended& ended, const std::string& last_words);
+  void look_for_kills();
+  void tell_of_killed(std::uint64_t others);
   // The kernel's counter; nullopt: it cannot be read.
   std::optional<std::uint64_t> oom_kills() const;
   // runtime_words.cpp
@@ -202,10 +211,13 @@ class Runtime final : public Host {
   std::optional<LimitFollower> limits_;  // unless NODEINIT_RESIZE=off
   ListenProbe listen_probe_;
   HangExaminer hangs_;
+  OrphanKeeper orphans_;
   MemoryGuard memory_guard_;
   std::optional<Instant> next_memory_look_;
   std::string oom_counter_;
   OomLedger oom_ledger_;
+  std::optional<Instant> next_kill_look_;
+  bool kill_seen_ = false;  // by the last look, and no death has come with it
   bool children_may_have_ended_ = true;
   bool stop_asked_this_turn_ = false;
   std::optional<std::string> reload_asked_by_;

@@ -38,6 +38,7 @@ void Runtime::perform(const Action& action) {
                    forget(wanted.worker);
                    // What it left behind in its group. ESRCH: nothing, as usual.
                    (void)sys::send_signal_to_group(wanted.pid, signals::term);
+                   look_after_orphans(wanted);
                  },
                  [this](const action::Serve& wanted) {
                    data_plane_.set_serving(wanted.program, wanted.workers);
@@ -180,6 +181,7 @@ void Runtime::follow_start(const action::Spawn& wanted, BegunStart begun) {
     terminal_.taken_by(starting.pid());
   }
   pump_.set_pid(wanted.worker, starting.pid());
+  orphans_.add(wanted.worker, wanted.instance, starting.pid());
   starts_.add(wanted.worker, std::move(starting), sys::now());
 }
 
@@ -192,6 +194,7 @@ void Runtime::start_decided(Incarnation process, const sys::SpawnResult& result)
         true;  // what did not get to its program is to be reaped all the same
     if (is_worker) {
       data_plane_.forget(process);
+      orphans_.drop(process);
     }
     pump_.closed(process);
     post(event::SpawnFailed{.worker = process,

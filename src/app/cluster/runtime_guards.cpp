@@ -126,4 +126,15 @@ void Runtime::guard_memory() {
   }
 }
 
+// In a stop all that is left is swept anyway.
+void Runtime::look_after_orphans(const action::Forget& dead) {
+  if (supervisor_.phase() >= Phase::stopping) {
+    orphans_.drop(dead.worker);
+    return;
+  }
+  orphans_.left_by(
+      dead.worker, deployment_.of(dead.program).config.orphans,
+      [this](Pid pid) { return is_hook(pid); }, sys::now());
+}
+
 }  // namespace ni::app

@@ -243,10 +243,10 @@ LogFigures Runtime::log_figures() const {
 }
 
 ContainerFigures Runtime::container_figures() const {
-  return {
-      .cpus = resources_.cpus.value,
-      .memory_limit = resources_.memory ? std::optional(resources_.memory->value) : std::nullopt,
-      .usage = read_usage(ContainerFiles(), resources_)};
+  return {.cpus = resources_.cpus.value,
+          .memory_limit =
+              resources_.memory_limit ? std::optional(resources_.memory->value) : std::nullopt,
+          .usage = read_usage(ContainerFiles(), resources_)};
 }
 
 std::string Runtime::metrics(wire::MetricsFormat format, const WorkerMetrics& of_workers) {

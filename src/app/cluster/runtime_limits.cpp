@@ -1,6 +1,7 @@
 // The runtime and the container's limits: live changes, and deaths that memory has caused.
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@
 #include "base/text.h"
 #include "core/sizing/explain.h"
 #include "sys/clock.h"
+#include "sys/reap.h"
 
 namespace ni::app {
 
@@ -20,7 +22,6 @@ Result<Deployment> Runtime::plan_for(const Resources& now) {
     oom_counter_ = std::move(counter);  // moved to another group
     oom_ledger_ = OomLedger(oom_kills());
   }
-  oom_ledger_.settle(oom_kills(), sys::now());
   auto deployment = deploy_again(invocation_, resources_);
   const bool larger = before && resources_.memory && before->value < resources_.memory->value;
   if (larger && deployment_.container.resize != FollowResize::reload) {
@@ -31,6 +32,18 @@ Result<Deployment> Runtime::plan_for(const Resources& now) {
                           printable_path(resources_.memory->source)));
   }
   return deployment;
+}
+
+void Runtime::set_limits() {
+  limits_.reset();
+  if (deployment_.container.resize != FollowResize::off) {
+    const ResizePolicy policy{.follow_larger_memory =
+                                  deployment_.container.resize == FollowResize::reload};
+    limits_.emplace(
+        loop_, resources_, deployment_.plans(), policy,
+        [this](const Resources& now) { return plan_for(now); },
+        [this] { next_kill_look_ = next_kill_look_.value_or(sys::now()); });
+  }
 }
 
 void Runtime::follow_limits() {
@@ -72,7 +85,10 @@ bool Runtime::judge_memory(const sys::Ended& ended, const std::string& last_word
   const auto found = std::ranges::find_if(
       workers, [&ended](const auto& entry) { return entry.second.pid == ended.pid; });
   if (found == workers.end()) {
-    return out_of_memory;  // an orphan
+    if (out_of_memory) {  // an orphan, or a hook
+      tell_of_killed(1);
+    }
+    return out_of_memory;
   }
   const Worker& worker = found->second;
   const auto verdict = judge_death({.status = ended.status,
@@ -87,6 +103,45 @@ bool Runtime::judge_memory(const sys::Ended& ended, const std::string& last_word
                {{"slot", worker.slot.value}, {"pid", ended.pid.value()}});
   }
   return out_of_memory;
+}
+
+// The kernel counts before it kills, and who dies of it needs a moment until it can be reaped. Where
+// nobody of ours is on that way the one killed belonged to somebody else, who has waited for it: then
+// it is told, and explains no later SIGKILL.
+void Runtime::look_for_kills() {
+  constexpr Duration kUntilSure = 200ms;
+  const Instant now = sys::now();
+  if (!next_kill_look_ || *next_kill_look_ > now) {
+    return;
+  }
+  next_kill_look_.reset();
+  const auto kills = oom_kills();
+  if (oom_ledger_.unexplained(kills) == 0) {
+    kill_seen_ = false;
+    return;
+  }
+  const bool a_worker_is_ending = std::ranges::any_of(supervisor_.workers(), [](const auto& entry) {
+    return entry.second.pid && sys::is_ending(*entry.second.pid);
+  });
+  std::uint64_t others = 0;
+  if (std::exchange(kill_seen_, true)) {
+    others = a_worker_is_ending ? oom_ledger_.settle(kills, now) : oom_ledger_.settle_all(kills);
+  }
+  if (others > 0) {
+    kill_seen_ = false;
+    tell_of_killed(others);
+  } else {
+    next_kill_look_ = now + kUntilSure;
+  }
+}
+
+void Runtime::tell_of_killed(std::uint64_t others) {
+  report({.level = LogLevel::warn,
+          .event = "other_oom_killed",
+          .message = tell_of_others(others, resources_),
+          .program = {},
+          .slot = {},
+          .pid = {}});
 }
 
 std::optional<std::uint64_t> Runtime::oom_kills() const {

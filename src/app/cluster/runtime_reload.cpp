@@ -1,6 +1,9 @@
 // A reload: what the release may have changed is read again, then workers are replaced.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <utility>
 
 #include "app/cluster/runtime.h"
 #include "app/invocation/config_files.h"
@@ -8,26 +11,41 @@
 
 namespace ni::app {
 
-Result<void> Runtime::reload(std::string_view asked_by) {
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+Result<std::string> Runtime::reload(std::string_view asked_by) {
   const sys::StartingDirectory before = directory_;
   directory_.follow_name();
-  auto done = read_again();
+  const auto done = read_again();
   if (!done) {
     directory_ = before;
     const std::string why(trim(done.error().reason));
     log_.error("reload_refused",
                fmt::format("reload ({}) refused, all goes on as it was: {}", asked_by, why));
-    return done;
+    return done.error();
   }
-  if (limits_) {
-    limits_->restart(deployment_.plans());
+  if (!done->applied.empty()) {
+    log_.info("settings_changed", fmt::format("reload: read again and in force from now on: {}",
+                                              joined(done->applied)));
+  }
+  std::string besides;
+  if (!done->not_applied.empty()) {
+    besides = fmt::format("changed, but not to be had without a new container: {}",
+                          joined(done->not_applied));
+    log_.warn("settings_not_applied", "reload: " + besides);
   }
   post(event::ReloadAsked{});
-  return {};
+  return besides;
 }
 
-Result<void> Runtime::read_again() {
-  const auto refuse = [](std::string why) -> Result<void> {
+Result<Changes> Runtime::read_again() {
+  const auto refuse = [](std::string why) -> Result<Changes> {
     return Error{.operation = "reload", .subject = {}, .code = 0, .reason = std::move(why)};
   };
   const auto there = directory_.visit();
@@ -47,21 +65,37 @@ Result<void> Runtime::read_again() {
   if (!deployed) {
     return refuse(to_string(deployed.error()));
   }
+  if (auto had = users_can_be_had(*deployed); !had) {
+    return refuse(to_string(had.error()));
+  }
   if (deployed->mode != Mode::cluster) {
     return refuse("the command is no node program any more, which needs a new container");
   }
+  Changes changes = take_over(*std::move(deployed));
+  invocation_ = again;
+  return changes;
+}
+
+// What stands in the new deployment is from now on what runs, but for what has no way to change.
+Changes Runtime::take_over(Deployment again) {
+  Changes changes;
+  keep_what_stays(deployment_.container, again.container, changes);
   for (DeployedProgram& program : deployment_.programs) {
-    DeployedProgram& wanted = deployed->of(program.id);
-    supervisor_.reconfigure(program.id, wanted.config);
+    DeployedProgram& wanted = again.of(program.id);
+    keep_what_stays(program.config, wanted.config,
+                    deployment_.programs.size() > 1 ? program.config.name + "." : "", changes);
     if (wanted.plan.workers != program.plan.workers) {  // else as people have scaled it
       post(event::TargetChanged{.program = program.id, .workers = wanted.plan.workers});
     }
     program.replace(std::move(wanted));
+    supervisor_.reconfigure(program.id, program.for_supervisor());
   }
-  deployment_.container.top_level = std::move(deployed->container.top_level);
-  invocation_ = again;
+  deployment_.container = std::move(again.container);
+  supervisor_.reconfigure(deployment_.for_supervisor());
+  log_.set(deployment_.container.log_level, deployment_.container.log_format);
   set_guards();
-  return {};
+  set_limits();
+  return changes;
 }
 
 }  // namespace ni::app

@@ -16,7 +16,7 @@ StatusReport Runtime::status() const {
   report.uptime = sys::now() - started_at_;
   report.cpus = resources_.cpus.value;
   report.cpus_source = resources_.cpus.source;
-  if (resources_.memory) {
+  if (resources_.memory_limit) {  // never above the machine's
     report.memory = resources_.memory->value;
     report.memory_source = resources_.memory->source;
   }

@@ -17,6 +17,7 @@
 #include "core/command/user.h"
 #include "core/container/usage.h"
 #include "core/deaths/oom.h"
+#include "sys/credentials.h"
 #include "sys/process.h"
 
 namespace ni::app {
@@ -84,8 +85,9 @@ int start_single(const Invocation& invocation, const char* const* argv,
   std::optional<UserIds> user;
   if (program.user) {
     auto ids = resolve_user(*program.user, ConfigFiles());
-    if (!ids) {
-      Log(config.log_level, config.log_format).error("wrong_user", to_string(ids.error()));
+    const auto can = ids ? sys::can_become(*ids) : Result<void>(ids.error());
+    if (!can) {
+      Log(config.log_level, config.log_format).error("wrong_user", to_string(can.error()));
       return kExitConfiguration;
     }
     user = std::move(*ids);

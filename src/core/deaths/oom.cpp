@@ -77,15 +77,40 @@ bool OomLedger::claim(ExitStatus status, std::optional<std::uint64_t> counter) {
   return true;
 }
 
-void OomLedger::settle(std::optional<std::uint64_t> counter, Instant now) {
+std::uint64_t OomLedger::unexplained(std::optional<std::uint64_t> counter) const {
+  return explained_ && counter && *counter > *explained_ ? *counter - *explained_ : 0;
+}
+
+std::uint64_t OomLedger::settle(std::optional<std::uint64_t> counter, Instant now) {
   if (!explained_ || !counter || (seen_at_ && now - *seen_at_ < kPatience)) {
-    return;
+    return 0;
   }
+  const std::uint64_t before = *explained_;
   if (seen_at_) {
     explained_ = std::max(*explained_, std::min(seen_, *counter));
   }
   seen_ = *counter;
   seen_at_ = now;
+  return *explained_ - before;
+}
+
+std::uint64_t OomLedger::settle_all(std::optional<std::uint64_t> counter) {
+  const std::uint64_t kills = unexplained(counter);
+  if (explained_ && counter) {
+    explained_ = counter;
+  }
+  return kills;
+}
+
+std::string tell_of_others(std::uint64_t kills, const Resources& resources) {
+  return fmt::format(
+      "the kernel has killed {} of this container that {} no worker, out of memory: {}; helpers "
+      "that a program starts take memory that no heap limit counts",
+      kills == 1 ? "a process" : fmt::format("{} processes", kills), kills == 1 ? "is" : "are",
+      resources.memory_limit
+          ? fmt::format("limit {} ({})", format_size(resources.memory_limit->value),
+                        printable_path(resources.memory_limit->source))
+          : "no limit of this container is visible");
 }
 
 MemoryVerdict judge_death(const WorkerEnd& end, const Resources& resources, const Plan& plan) {
@@ -95,8 +120,7 @@ MemoryVerdict judge_death(const WorkerEnd& end, const Resources& resources, cons
                                                  told, likely_cause(plan, end.peak_memory))};
   }
   if (end.status.was(signals::kill)) {
-    return {MemoryDeath::killed,
-            "SIGKILL from outside: the kernel counted no OOM kill in this container"};
+    return {MemoryDeath::killed, "SIGKILL from outside: the kernel has counted no OOM kill for it"};
   }
   if (!end.status.was(signals::abort) && end.status != ExitStatus::exited(kAbortCode)) {
     return {};

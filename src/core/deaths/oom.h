@@ -26,9 +26,14 @@ class OomLedger {
   explicit OomLedger(std::optional<std::uint64_t> counter) : explained_(counter) {}
   // A process of the container died; `counter` was read after the death. True: by the OOM killer.
   bool claim(ExitStatus status, std::optional<std::uint64_t> counter);
+  // Kills that no death has come with yet.
+  std::uint64_t unexplained(std::optional<std::uint64_t> counter) const;
   // To be told the counter now and then. A kill whose death has not come within kPatience was that
   // of a process which somebody else has waited for (a worker's own), and explains no later death.
-  void settle(std::optional<std::uint64_t> counter, Instant now);
+  // How many such kills there were.
+  std::uint64_t settle(std::optional<std::uint64_t> counter, Instant now);
+  // The same at once, when no process of ours is on its way to its end.
+  std::uint64_t settle_all(std::optional<std::uint64_t> counter);
 
   static constexpr Duration kPatience = 10s;
 
@@ -58,6 +63,10 @@ struct WorkerEnd {
   std::optional<Bytes> peak_memory;  // the most that was resident
   std::string last_words;            // of its standard error; empty: not known
 };
+
+// The line for `kills` by the kernel of processes that are no workers: a worker's helper takes memory
+// that no heap option counts, and nobody but its parent hears of its end.
+std::string tell_of_others(std::uint64_t kills, const Resources& resources);
 
 MemoryVerdict judge_death(const WorkerEnd& end, const Resources& resources, const Plan& plan);
 

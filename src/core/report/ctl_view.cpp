@@ -107,6 +107,9 @@ std::string head(const Json& status) {
     limits += (limits.empty() ? "" : " · ") + size(status.at("memory")) + " memory (" +
               word(status.at("memory_source")) + ")";
   }
+  if (!status.at("memory") && status.at("memory_used")) {
+    limits += (limits.empty() ? "" : " · ") + std::string("no memory limit");
+  }
   if (status.at("memory_used")) {
     limits += ", " + size(status.at("memory_used")) + " used";
   }

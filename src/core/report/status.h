@@ -49,7 +49,7 @@ struct StatusReport {
   Duration uptime{};
   std::optional<MilliCpu> cpus;
   std::string cpus_source;
-  std::optional<Bytes> memory;
+  std::optional<Bytes> memory;  // a limit's; nullopt: there is none
   std::string memory_source;
   std::optional<Bytes> memory_used;
   std::uint64_t orphans_reaped = 0;

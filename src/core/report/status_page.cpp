@@ -116,6 +116,8 @@ function showFacts(status, metrics) {
   if (status.memory) {
     facts.push((status.memory_used ? size(status.memory_used) + ' of ' : '') + size(status.memory) +
       ' memory (' + status.memory_source + ')');
+  } else if (status.memory_used) {
+    facts.push(size(status.memory_used) + ' memory used, no limit');
   }
   const now = { periods: metric(metrics, 'nodeinit_container_cpu_periods_total'),
     throttled: metric(metrics, 'nodeinit_container_cpu_throttled_periods_total') };

@@ -34,6 +34,9 @@ enum class LogFormat : std::uint8_t { text, json };
 // How much the HTTP port tells. plain: nothing that a program has said itself.
 enum class HttpDetail : std::uint8_t { plain, full };
 
+// NODEINIT_ORPHANS: what becomes of the children that a dead worker leaves behind.
+enum class Orphans : std::uint8_t { end, keep };
+
 // More are never started, whatever is asked for.
 inline constexpr unsigned kMostWorkers = 1024;
 
@@ -117,6 +120,7 @@ struct ProgramConfig {
   std::optional<Duration> max_age;
   Duration hang_timeout = 0s;          // 0: off
   Signal hang_signal = signals::kill;  // what an unresponsive worker gets: SIGKILL or SIGABRT
+  Orphans orphans = Orphans::end;
   unsigned spares = 0;
   unsigned surge = 1;
   bool heap_auto = true;

@@ -43,6 +43,8 @@ constexpr std::array kLogJsons = {Name<LogJson>{LogJson::merge, "merge"},
                                   Name<LogJson>{LogJson::wrap, "wrap"}};
 constexpr std::array kLogFulls = {Name<LogFull>{LogFull::wait, "wait"},
                                   Name<LogFull>{LogFull::drop, "drop"}};
+constexpr std::array kOrphans = {Name<Orphans>{Orphans::end, "end"},
+                                 Name<Orphans>{Orphans::keep, "keep"}};
 constexpr std::array kLogLevels = {
     Name<LogLevel>{LogLevel::error, "error"}, Name<LogLevel>{LogLevel::warn, "warn"},
     Name<LogLevel>{LogLevel::info, "info"}, Name<LogLevel>{LogLevel::debug, "debug"}};
@@ -186,6 +188,9 @@ bool read_value(std::string_view text, LogJson& value) {
 bool read_value(std::string_view text, LogFull& value) {
   return read_name(kLogFulls, text, value);
 }
+bool read_value(std::string_view text, Orphans& value) {
+  return read_name(kOrphans, text, value);
+}
 bool read_value(std::string_view text, LogLevel& value) {
   return read_name(kLogLevels, text, value);
 }
@@ -222,6 +227,9 @@ std::string show_value(LogJson value) {
 }
 std::string show_value(LogFull value) {
   return show_name(kLogFulls, value);
+}
+std::string show_value(Orphans value) {
+  return show_name(kOrphans, value);
 }
 std::string show_value(LogLevel value) {
   return show_name(kLogLevels, value);

@@ -11,6 +11,7 @@ namespace {
 
 using enum Setting::Scope;
 using enum Setting::Form;
+using enum Setting::Reload;
 
 // Where a member lives: in the container's Config or in a ProgramConfig.
 template <class T>
@@ -206,7 +207,7 @@ constexpr Setting kSettings[] = {
      "cluster: several workers share the port; single: init for one process; auto: cluster when "
      "the command "
      "is node with a script",
-     read<&C::mode>, show<&C::mode>},
+     read<&C::mode>, show<&C::mode>, needs_new_container},
     {"workers", word, program, "auto", "N", "auto, max, N (1 to 1024), -K or P%",
      "how many: auto (the limits decide), max (auto without the memory cap), N, -K (auto minus K), "
      "P% of the CPUs; "
@@ -220,7 +221,7 @@ constexpr Setting kSettings[] = {
      "who gets a connection: kernel (a socket per slot, only ready slots get connections), shared "
      "(one socket, all "
      "accept), round-robin (nodeinit accepts and hands over), client-ip (sticky)",
-     read<&P::balance>, show<&P::balance>},
+     read<&P::balance>, show<&P::balance>, needs_new_container},
     {"ready", word, program, "listen", "listen|message|online", "listen, message or online",
      "a worker is ready at its first TCP listen (without one: half a second after its last listen "
      "on "
@@ -307,7 +308,7 @@ constexpr Setting kSettings[] = {
      "auto: below a command that is not node (a script, a wrapper, a launcher) the Node process "
      "that "
      "listens first becomes the program, and its siblings are started beside it; off: one process",
-     read_adopt, show_adopt},
+     read_adopt, show_adopt, needs_new_container},
     {"worker_metrics", word, program, "on", "on|off", "on or off",
      "with http: /metrics has the workers' own metrics of prom-client, too, merged as its "
      "AggregatorRegistry does",
@@ -318,22 +319,27 @@ constexpr Setting kSettings[] = {
      "with a smaller heap when the memory limit shrinks; reload: when it grows, by a rolling "
      "reload, too",
      read<&C::resize>, show<&C::resize>},
+    {"orphans", word, program, "end", "end|keep", "end or keep",
+     "what becomes of the processes that a dead worker leaves behind (detached, in a group of "
+     "their "
+     "own): end: SIGTERM, and SIGKILL 5s later; keep: a line tells of them",
+     read<&P::orphans>, show<&P::orphans>},
     {"log", word, container, "auto", "inherit|lines|prefix|json",
      "auto, inherit, lines, prefix or json",
      "workers' output: as it is, in whole lines, with the worker's name, or as JSON; auto: inherit "
      "for one worker "
      "or a tty, else lines",
-     read<&C::log>, show<&C::log>},
+     read<&C::log>, show<&C::log>, needs_new_container},
     {"log_json", word, container, "merge", "merge|wrap", "merge or wrap",
      "with log=json, a line that is a JSON object already: gets the fields it lacks, or becomes "
      "the "
      "message",
-     read<&C::log_json>, show<&C::log_json>},
+     read<&C::log_json>, show<&C::log_json>, needs_new_container},
     {"log_full", word, container, "wait", "wait|drop", "wait or drop",
      "when the reader of the logs is too slow: workers wait, or lines are dropped, counted and "
      "told "
      "of",
-     read<&C::log_full>, show<&C::log_full>},
+     read<&C::log_full>, show<&C::log_full>, needs_new_container},
     {"log_level", word, container, "info", "LEVEL", "error, warn, info or debug",
      "nodeinit's own messages, to stderr", read<&C::log_level>, show<&C::log_level>},
     {"log_format", word, container, "text", "text|json", "text or json",
@@ -341,7 +347,7 @@ constexpr Setting kSettings[] = {
     {"http", word, container, "off", "ADDRESS",
      "off, :PORT, IPV4:PORT or [IPV6]:PORT, such as 127.0.0.1:9464",
      "serve /livez /readyz /startupz /metrics /status there, and a page at /",
-     read_optional<&C::http, read_listen_address>, show_or_off<&C::http>},
+     read_optional<&C::http, read_listen_address>, show_or_off<&C::http>, needs_new_container},
     {"http_detail", word, container, "plain", "plain|full", "plain or full",
      "what /events (and the page) show to whoever reaches that port; plain: nothing that a program "
      "has said itself (its last words, texts of exceptions), which may hold secrets; full: these, "
@@ -350,7 +356,8 @@ constexpr Setting kSettings[] = {
     {"control", word, container, "auto", "auto|PATH|off",
      "auto, off, or an absolute path or @name of at most 107 bytes",
      "control socket; auto: an abstract name with the PID namespace's number, no file written",
-     read_optional<&C::control, read_control_address>, show_or_off<&C::control>},
+     read_optional<&C::control, read_control_address>, show_or_off<&C::control>,
+     needs_new_container},
     {"signals", list, container, "none", "RULE,…",
      "none or rules such as TERM=INT,HUP=forward,USR2=reload (a signal, forward, group, reload, "
      "stop, "
@@ -366,7 +373,7 @@ constexpr Setting kSettings[] = {
      read_optional<&C::termination_log, path_or_auto>, show_or_off<&C::termination_log>},
     {"pre_start", command, container, "none", "COMMAND", kCommand,
      "run once before the workers; its failure ends the container with its code",
-     read<&C::pre_start>, show<&C::pre_start>},
+     read<&C::pre_start>, show<&C::pre_start>, needs_new_container},
     {"post_stop", command, container, "none", "COMMAND", kCommand, "run once after the last worker",
      read<&C::post_stop>, show<&C::post_stop>},
     {"env_file", word, program, "none", "PATH", "none or a path",

@@ -28,6 +28,9 @@ struct Setting {
     command,  // also an array: the words of a command
   };
 
+  // What a reload can do with a change of it.
+  enum class Reload : std::uint8_t { applies, needs_new_container };
+
   std::string_view key;
   Form form;
   Scope scope;
@@ -40,6 +43,7 @@ struct Setting {
   bool (*read)(std::string_view text, Config& container, ProgramConfig& program);
   // Text which reads back as the same value.
   std::string (*show)(const Config& container, const ProgramConfig& program);
+  Reload reload = Reload::applies;
 };
 
 std::span<const Setting> settings();

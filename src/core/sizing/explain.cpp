@@ -90,7 +90,10 @@ void add_memory(Page& page, const Resources& resources) {
     page.line("  {:<12}{} ({})", "machine", format_size(resources.machine_memory->value),
               printable_path(resources.machine_memory->source));
   }
-  if (resources.memory) {
+  if (resources.memory && !resources.memory_limit) {
+    page.line("  = no limit; heaps are not sized above the machine's {}, which others use, too",
+              format_size(resources.memory->value));
+  } else if (resources.memory) {
     page.line("  = {} to use, by {}", format_size(resources.memory->value),
               printable_path(resources.memory->source));
   } else {

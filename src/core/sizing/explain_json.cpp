@@ -57,7 +57,7 @@ Json resources_json(const Resources& resources) {
        {"cpuset", sourced(resources.cpuset, count_json)},
        {"affinity", sourced(resources.affinity, count_json)},
        {"machine_cpus", sourced(resources.machine_cpus, count_json)},
-       {"memory", sourced(resources.memory, bytes_json)},
+       {"memory", sourced(resources.memory_limit ? resources.memory : std::nullopt, bytes_json)},
        {"memory_limit", sourced(resources.memory_limit, bytes_json)},
        {"machine_memory", sourced(resources.machine_memory, bytes_json)},
        {"places", Json::object({{"cpu", place_json(resources.cpu_hierarchy)},
@@ -81,7 +81,8 @@ Json heap_json(const Plan& plan) {
   return plan.heap ? Json(plan.heap->old_space_mib) : Json(nullptr);
 }
 
-Json program_json(const ProgramConfig& program, const Plan& plan) {
+// `limited`: what it plans with is a limit's, and not the machine's.
+Json program_json(const ProgramConfig& program, const Plan& plan, bool limited) {
   const bool into_argv = program.command.empty() || is_node(program.command.front());
   Json json =
       Json::object({{"name", program.name},
@@ -89,7 +90,7 @@ Json program_json(const ProgramConfig& program, const Plan& plan) {
                     {"workers", plan.workers},
                     {"workers_reason", plan.workers_reason},
                     {"cpus", cpus_json(plan.cpus)},
-                    {"memory", plan.memory ? bytes_json(*plan.memory) : Json(nullptr)},
+                    {"memory", plan.memory && limited ? bytes_json(*plan.memory) : Json(nullptr)},
                     {"memory_per_worker",
                      plan.memory_per_worker ? bytes_json(*plan.memory_per_worker) : Json(nullptr)},
                     {"heap_mb", heap_json(plan)},
@@ -113,7 +114,7 @@ Json explain_json(const Resources& resources, const Config& config, std::span<co
   Json programs = Json::array();
   for (std::size_t i = 0; i < plans.size() && i < config.programs.size(); ++i) {
     workers += plans[i].workers;
-    programs.push(program_json(config.programs[i], plans[i]));
+    programs.push(program_json(config.programs[i], plans[i], resources.memory_limit.has_value()));
   }
   return Json::object(
       {{"cpu_limit",

@@ -157,29 +157,34 @@ void Planner::count_workers() {
 }
 
 void Planner::size_workers_heap() {
+  std::optional<Bytes> per_worker;
   if (plan_.memory) {
     const Bytes reserve = memory_reserve(*plan_.memory);
     const std::uint64_t left =
         plan_.memory->value > reserve.value ? plan_.memory->value - reserve.value : 0;
     const std::uint64_t sharers = std::uint64_t{plan_.workers} + request_.spares;
-    plan_.memory_per_worker = Bytes{left / sharers};
-    heap_step(fmt::format("memory per worker: ({} - {} reserve) / {}{} = {}",
+    per_worker = Bytes{left / sharers};
+    if (resources_.memory_limit) {
+      plan_.memory_per_worker = per_worker;
+    }
+    heap_step(fmt::format("{}memory per worker: ({} - {} reserve) / {}{} = {}",
+                          resources_.memory_limit ? "" : "no limit; were the machine ours, ",
                           format_size(*plan_.memory), format_size(reserve), sharers,
                           request_.spares > 0 ? " (spares counted)" : "",
-                          format_size(*plan_.memory_per_worker)));
+                          format_size(*per_worker)));
   }
   if (!request_.heap_auto) {
     plan_.heap_reason = "left to Node: switched off by setting";
   } else if (request_.heap_option) {
     plan_.heap_reason = "left alone: set by " + printable(*request_.heap_option, 80);
-  } else if (!plan_.memory_per_worker) {
+  } else if (!per_worker) {
     plan_.heap_reason = "left to Node: neither a limit nor the machine's memory is known";
   } else {
-    const SizedHeap sized = size_heap(*plan_.memory_per_worker);
+    const SizedHeap sized = size_heap(*per_worker);
     plan_.heap = sized.size;
-    plan_.heap_reason = fmt::format("{} - {} MiB outside the heap - 3 x {} MiB semi space",
-                                    format_size(*plan_.memory_per_worker), kOutsideHeapMib,
-                                    sized.size.semi_space_mib);
+    plan_.heap_reason =
+        fmt::format("{} - {} MiB outside the heap - 3 x {} MiB semi space",
+                    format_size(*per_worker), kOutsideHeapMib, sized.size.semi_space_mib);
     if (!resources_.memory_limit && plan_.heap->old_space_mib > kNodesLargestDefaultMib) {
       plan_.heap->old_space_mib = kNodesLargestDefaultMib;
       plan_.heap_reason = fmt::format(
@@ -187,10 +192,10 @@ void Planner::size_workers_heap() {
     }
     if (sized.cramped) {
       plan_.heap_reason = fmt::format("{} per worker is too little, the least that starts is used",
-                                      format_size(*plan_.memory_per_worker));
+                                      format_size(*per_worker));
       plan_.warnings.push_back(fmt::format(
           "{} per worker is less than a Node worker needs: expect it to be killed by the kernel",
-          format_size(*plan_.memory_per_worker)));
+          format_size(*per_worker)));
     }
   }
   heap_step(plan_.heap ? fmt::format("heap per worker: {} MiB ({})", plan_.heap->old_space_mib,

@@ -36,10 +36,12 @@ struct SizingRequest {
 
 struct Plan {
   unsigned workers = 1;
-  MilliCpu cpus;                           // this program's share
-  std::optional<Bytes> memory;             // this program's share, before the reserve
-  std::optional<Bytes> memory_per_worker;  // after the reserve, spares counted
-  std::optional<HeapSize> heap;            // nullopt: left to Node or the user
+  MilliCpu cpus;                // this program's share
+  std::optional<Bytes> memory;  // this program's share, before the reserve
+  // After the reserve, spares counted. Of a limit only: where there is none nobody is held to a part of
+  // the machine.
+  std::optional<Bytes> memory_per_worker;
+  std::optional<HeapSize> heap;  // nullopt: left to Node or the user
 
   std::string workers_reason;           // one line: "ceil(1.5 CPUs / 1.2) = 2"
   std::string heap_reason;              // one line

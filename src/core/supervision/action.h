@@ -61,6 +61,7 @@ struct SendSignal {
 // what is left of its process group is asked to end (SIGTERM).
 struct Forget {
   Incarnation worker;
+  ProgramId program;
   Pid pid;
 };
 // From now on connections go to these workers of the program only, in the order of their slots.

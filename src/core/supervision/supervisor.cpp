@@ -136,9 +136,12 @@ bool Supervisor::is_ready() const {
          });
 }
 
-void Supervisor::reconfigure(ProgramId program, const ProgramConfig& config) {
+void Supervisor::reconfigure(ProgramId program, ProgramPlan again) {
   if (NI_ASSERT(program.value < programs_.size())) {
-    programs_[program.value].config = config;
+    Program& known = programs_[program.value];
+    known.config = std::move(again.config);
+    known.signal_group = again.signal_group;
+    known.module_inside = again.module_inside;
   }
 }
 
@@ -208,7 +211,7 @@ void Supervisor::handle(const event::Adopted& event, Turn turn) {
   }
   Program& program = program_of(*worker);
   program.adopts = false;
-  program.module_inside = event.module_inside;
+  program.module_inside = worker->module_inside = event.module_inside;
   report(LogLevel::info, "adopted",
          "is about to listen below its command: its siblings are started as it was", worker, turn);
 }
@@ -346,7 +349,7 @@ void Supervisor::handle(const event::Exited& event, Turn turn) {
   }
   Worker worker = std::move(found->second);
   workers_.erase(found);
-  turn.out.push_back(action::Forget{worker.incarnation, event.pid});
+  turn.out.push_back(action::Forget{worker.incarnation, worker.program, event.pid});
   const DeathCause cause = [&] {
     using enum DeathCause;
     if (worker.end_reason == EndReason::never_ready) return never_ready;
@@ -367,8 +370,7 @@ void Supervisor::handle(const event::ForwardSignal& event, Turn turn) {
                                                       slot_of(worker).current == incarnation);
     if (addressed && worker.pid && worker.state < WorkerState::killing) {
       turn.out.push_back(action::SendSignal{incarnation, *worker.pid, event.signal,
-                                            event.whole_group || program_of(worker).signal_group,
-                                            event.value});
+                                            event.whole_group || worker.signal_group, event.value});
     }
   }
 }

@@ -83,7 +83,9 @@ class Supervisor {
   bool is_ready() const;
   unsigned ready_workers(const Program& program) const;
   // Settings were read again, before a reload: from now on these hold.
-  void reconfigure(ProgramId program, const ProgramConfig& config);
+  void reconfigure(SupervisorSettings settings) { settings_ = settings; }
+  // Its number of workers stays: that is an event.
+  void reconfigure(ProgramId program, ProgramPlan again);
 
  private:
   struct Turn {

@@ -38,11 +38,11 @@ void Supervisor::end(Worker& worker, EndReason reason, Turn turn) {
     return;
   }
   // A command that is not node itself and has never asked for a socket will not hear of a drain.
-  const bool is_wrapped = program.signal_group || worker.chain;
+  const bool is_wrapped = worker.signal_group || worker.chain;
   const bool listens_to_us = !is_wrapped || worker.asked_for_socket;
   if (at_fault || !listens_to_us || program.config.stop == StopStyle::signal) {
     input(worker, WorkerInput::terminate, turn);
-  } else if (program.config.stop == StopStyle::automatic && program.module_inside && !worker.deaf) {
+  } else if (program.config.stop == StopStyle::automatic && worker.module_inside && !worker.deaf) {
     input(worker, WorkerInput::retire, turn);
   } else {
     input(worker, WorkerInput::stop, turn);
@@ -125,7 +125,7 @@ void Supervisor::send_stop_signal(Worker& worker, Turn turn) {
   const bool hangs = worker.end_reason == EndReason::unresponsive;
   const Signal chosen = hangs ? program_of(worker).config.hang_signal : stop_signal(worker);
   turn.out.push_back(
-      action::SendSignal{worker.incarnation, *worker.pid, chosen, program_of(worker).signal_group});
+      action::SendSignal{worker.incarnation, *worker.pid, chosen, worker.signal_group});
 }
 
 // The one that the user chose, else that which the program handles, else that which has come.

@@ -50,6 +50,8 @@ Worker& Supervisor::make_worker(Program& program, Turn turn) {
   worker.incarnation = last_incarnation_;
   worker.program = program.id;
   worker.spawned_at = turn.now;
+  worker.signal_group = program.signal_group;
+  worker.module_inside = program.module_inside;
   worker.counts_servers = program.config.ready == Readiness::listen;
   return workers_.emplace(worker.incarnation, worker).first->second;
 }

@@ -83,6 +83,8 @@ struct Worker {
   SlotId slot;            // meaningless while `spare`
   unsigned instance = 0;  // NODE_APP_INSTANCE: the lowest number free when it was spawned
   std::optional<unsigned> inspector;  // number of its inspector's port: the instance, unless taken
+  bool signal_group = false;          // as its program's plan was when it was made
+  bool module_inside = false;         // the same
   bool spare = false;                 // parked, or ended before it was promoted: it has no slot
   WorkerState state = WorkerState::starting;
   std::optional<Pid> pid;  // from Spawned on

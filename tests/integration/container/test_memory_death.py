@@ -155,3 +155,35 @@ def test_single_mode_tells_the_kernels_kill_from_a_persons(tmp_path):
     assert "was killed by SIGKILL" in log.read_text()
     assert "out of memory: the kernel has killed 1 of this container's processes" in log.read_text()
     assert "\n  filling the cache\n" in log.read_text()
+
+
+HELPER = """
+if (process.env.NODEINIT_SLOT === '0') {
+  try { require('child_process').execFileSync('tail', ['/dev/zero'], {stdio: 'ignore'}); } catch {}
+  console.log('helper gone');
+}
+""" + SERVER
+
+
+def test_a_helper_that_the_kernel_kills_is_told_and_no_worker_s_kill_is_laid_to_memory(tmp_path):
+    env = {"PORT": nodeinit.free_port(), "NODEINIT_WORKERS": 2, "NODEINIT_LOG": "lines"}
+    with cgroup.Group(memory=300 << 20) as group:
+        with nodeinit.start(script(tmp_path, HELPER), env=env, group=group) as pid1:
+            pid1.wait_line("helper gone", "out")
+            line = pid1.wait_line("the kernel has killed a process of this container that is no worker.*", deadline=5)[0]
+            assert "limit 300 MiB (/sys/fs/cgroup/" in line
+            pid1.wait_line("slot 1: worker .* is ready")
+            os.kill(pid1.workers()[-1].pid, signal.SIGKILL)
+            pid1.wait_line("SIGKILL from outside")
+            assert "was killed by the kernel" not in pid1.err
+            assert pid1.err.count("that is no worker") == 1
+
+
+def test_an_orphan_that_the_kernel_kills_is_told(tmp_path):
+    """It is a child of PID 1 by then."""
+    orphan = "require('child_process').spawn('sh', ['-c', 'tail /dev/zero & exit'], {stdio: 'ignore'});" + SERVER
+    with cgroup.Group(memory=300 << 20) as group:
+        with nodeinit.start(script(tmp_path, orphan), env={"PORT": nodeinit.free_port(), "NODEINIT_WORKERS": 1},
+                            group=group) as pid1:  # fmt: skip
+            pid1.wait_line("the kernel has killed a process of this container that is no worker")
+            assert "was killed by the kernel" not in pid1.err

@@ -173,3 +173,16 @@ def test_silent_clients_keep_no_probe_out_and_a_flood_delays_nothing(site):
                   what="a replaced worker in the flood")  # fmt: skip
     for client in silent:
         client.close()
+
+
+def test_without_a_memory_limit_no_figure_looks_like_one(site):
+    running, web = site
+    explained = json.loads(nodeinit.run(["node", "app.js"], ["--explain", "--json"]).out)
+    if explained["memory_limit"] is not None:
+        pytest.skip("there is a memory limit here")
+    machine = explained["resources"]["machine_memory"]["value"]
+    assert "nodeinit_container_memory_limit_bytes" not in get(web, "/metrics")[2]
+    status = json.loads(get(web, "/status")[2])
+    assert "memory" not in status and "memory_per_worker" not in status["programs"][0]
+    assert str(machine) not in get(web, "/status")[2]
+    assert "no memory limit" in running.ctl("status").out

@@ -1,6 +1,7 @@
 """Rolling reloads of a service without any signal code of its own, watched by a client that forgives nothing: a
 kept-alive connection that is closed between two requests counts as an error too."""
 
+import json
 import signal
 import time
 
@@ -98,3 +99,54 @@ def test_scaling_by_signals_loses_no_request_and_keeps_slot_0(service):
         pid1.wait_for(lambda: [worker.pid for worker in pid1.workers()] == [leader], what="slot 0 alone")
     assert (dict(kept.tally.errors), kept.tally.stale) == ({}, 0), kept.tally
     assert pid1.stop() == 0, pid1.told()
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """A service by a configuration file: (pid1, a function that writes the file with these settings on top)."""
+    script, config, port = tmp_path / "server.js", tmp_path / "nodeinit.toml", nodeinit.free_port()
+    script.write_text(SERVICE)
+
+    def write(**settings):
+        lines = {"workers": WORKERS, "command": [node.path(22), str(script)]} | settings
+        config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in lines.items()))
+
+    write(grace="9s")
+    with nodeinit.start([], env={"PORT": port, "NODEINIT_CONFIG": config}) as pid1:
+        for slot in range(WORKERS):
+            pid1.wait_line(rf"slot {slot}: worker \d+ is ready")
+        yield pid1, write
+
+
+def test_a_reload_applies_what_has_changed(configured, tmp_path):
+    pid1, write = configured
+    write(grace="4s", stop_delay="100ms", signals=["USR2=reload"], post_stop=f"touch {tmp_path}/after")
+    done = pid1.ctl("reload")
+    assert done.code == 0 and "not to be had" not in done.out
+    pid1.wait_line("in force from now on: grace, stop_delay, signals, post_stop$")
+    pid1.send(signal.SIGUSR2)
+    pid1.wait_for(lambda: pid1.err.count("reload done") == 2)
+    assert pid1.stop() == 0
+    assert "2 workers to end within 4s" in pid1.err
+    assert (tmp_path / "after").exists()
+
+
+def test_a_reload_names_what_it_cannot_apply(configured):
+    pid1, write = configured
+    write(grace="9s", balance="client-ip", http=f"127.0.0.1:{nodeinit.free_port()}", surge=2)
+    for _ in range(2):  # the second time, too: it is still not in force
+        done = pid1.ctl("reload")
+        assert done.code == 0
+        assert done.out.rstrip().endswith("changed, but not to be had without a new container: http, balance")
+    assert pid1.err.count("in force from now on: surge") == 1
+    write(grace="9s")
+    assert "not to be had" not in pid1.ctl("reload").out
+
+
+def test_a_wrong_configuration_refuses_the_reload_whole(configured):
+    pid1, write = configured
+    write(grace="soon", surge=2)
+    done = pid1.ctl("reload")
+    assert done.code == 1 and "grace" in done.err
+    assert pid1.stop() == 0
+    assert "2 workers to end within 9s" in pid1.err

@@ -133,3 +133,52 @@ def test_a_reload_during_a_stop_is_refused_and_the_stop_goes_on(start):
     assert service.pid1.wait(10) == 0, service.pid1.told()
     out, err = waits.communicate(timeout=10)
     assert waits.returncode in (0, 1), (out, err)
+
+
+RUNS = "require('fs').writeFileSync(process.env.RAN, ''); require('http').createServer().listen(process.env.PORT)"
+
+
+def without(capability):
+    """A PID 1 that is root without that right."""
+    return {"program": "/usr/bin/setpriv", "pid1": False,
+            "options": [f"--bounding-set=-{capability}", nodeinit.binary()]}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["cluster", "single"])
+@pytest.mark.parametrize(("wanted", "how", "told"), [
+    ("nobody-of-this-name", {}, "not in /etc/passwd"),
+    ("1000:no-group-of-this-name", {}, "not in /etc/group"),
+    ("1000:1000", {"user": 1234}, "nodeinit runs as 1234:1234 without"),
+    ("1234:1235", {"user": 1234}, "nodeinit runs as 1234:1234 without"),
+    ("1000:1000", without("setuid"), "without the capability SETUID"),
+    ("1000:1000", without("setgid"), "without the capability SETGID"),
+])  # fmt: skip
+def test_a_user_that_cannot_be_had_is_a_wrong_setting(tmp_path, mode, wanted, how, told):
+    """Said before anything is started, its hook neither."""
+    tmp_path.chmod(0o777)
+    ran = tmp_path / "ran"
+    settings = {"RAN": ran, "PORT": nodeinit.free_port(), "NODEINIT_USER": wanted, "NODEINIT_MODE": mode,
+                "NODEINIT_PRE_START": f"touch {ran}"}  # fmt: skip
+    script = tmp_path / "app.js"
+    script.write_text(RUNS)
+    done = nodeinit.run([node.path(), str(script)], env=settings, **how)
+    assert done.code == 78, done.err
+    assert told in done.err and "Traceback" not in done.err
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("mode", ["cluster", "single"])
+def test_the_user_that_nodeinit_is_already_can_be_had_without_rights(tmp_path, mode):
+    settings = {"NODEINIT_USER": "1234:1234", "NODEINIT_MODE": mode}
+    assert nodeinit.run([node.path(), "-e", "process.exit(process.getuid() === 1234 ? 0 : 1)"], env=settings, user=1234).code == 0
+
+
+def test_a_reload_with_a_user_that_cannot_be_had_is_refused(start, tmp_path):
+    config = tmp_path / "nodeinit.toml"
+    config.write_text("")
+    tmp_path.chmod(0o755)
+    service = start(NODEINIT_CONFIG=config)
+    config.write_text('user = "nobody-of-this-name"\n')
+    asked = service.pid1.ctl("reload")
+    assert asked.code != 0 and "nobody-of-this-name" in asked.err
+    assert service.ask()["pid"]

@@ -312,3 +312,18 @@ TEST_CASE("the report of a start survives a descriptor that lands on its number"
   while (sys::reap().anyone_left) {
   }
 }
+
+TEST_CASE("a process is seen to end from the kill to the reap, and not before") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (;;) {
+      ::pause();
+    }
+  }
+  const Pid pid = *Pid::from(child);
+  CHECK_FALSE(sys::is_ending(pid));
+  REQUIRE(::kill(child, SIGKILL) == 0);
+  CHECK(sys::is_ending(pid));
+  REQUIRE(::waitpid(child, nullptr, 0) == child);
+  CHECK(sys::is_ending(pid));
+}

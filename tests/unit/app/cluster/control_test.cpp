@@ -21,6 +21,7 @@ struct Bench {
   std::vector<Event> posted;
   std::vector<std::pair<int, Signal>> signals_sent;
   std::string reload_refusal;
+  std::string reload_besides;
   std::string address = "@nodeinit-test/" + std::to_string(::getpid());
   std::unique_ptr<Control> control;
 
@@ -44,12 +45,12 @@ struct Bench {
         &loop, address,
         {.status = [this] { return report; },
          .post = [this](Event event) { posted.push_back(std::move(event)); },
-         .reload = [this]() -> Result<void> {
+         .reload = [this]() -> Result<std::string> {
            if (!reload_refusal.empty()) {
              return Error{
                  .operation = "reload", .subject = {}, .code = 0, .reason = reload_refusal};
            }
-           return {};
+           return reload_besides;
          },
          .send_signal = [this](Pid pid,
                                Signal signal) { signals_sent.emplace_back(pid.value(), signal); },
@@ -149,6 +150,16 @@ TEST_CASE("reload is answered when the rollout has ended, and events are told me
   bench.reload_refusal = "the configuration is wrong";
   CHECK(bench.request({.verb = wire::ControlVerb::reload}).message ==
         "cannot reload: the configuration is wrong");
+}
+
+TEST_CASE("what a reload could not apply is told with its end") {
+  Bench bench;
+  bench.reload_besides = "not to be had: http";
+  const sys::UniqueFd fd = bench.connect();
+  (void)bench.ask(fd.get(), wire::to_line(wire::ControlRequest{.verb = wire::ControlVerb::reload}));
+  bench.control->rollout_ended(ProgramId{}, true, {});
+  CHECK(bench.ask(fd.get(), "") ==
+        "{\"nodeinit\":1,\"ok\":true,\"message\":\"reloaded; not to be had: http\"}\n");
 }
 
 TEST_CASE("garbage gets a reason, an endless line is cut off") {

@@ -45,6 +45,7 @@ TEST_CASE("a share of a memory limit that is not there is told from no limit at 
 
   Resources limited;
   limited.memory = Sourced<Bytes>{.value = Bytes{1024 * kMiB}, .source = "memory.max"};
+  limited.memory_limit = limited.memory;
   const auto with_limit = deploy(two_programs(), limited);
   REQUIRE(with_limit);
   CHECK_FALSE(with_limit->programs[0].lacks_memory_limit());

@@ -67,6 +67,27 @@ TEST_CASE("a kill that no death of ours came with explains no later death") {
   CHECK(ledger.claim(kKilled, 1));
 }
 
+TEST_CASE("where nobody of ours ends, a kill was another process's at once") {
+  OomLedger ledger(3);
+  CHECK(ledger.unexplained(3) == 0);
+  CHECK(ledger.unexplained(5) == 2);
+  CHECK(ledger.settle_all(5) == 2);
+  CHECK(ledger.unexplained(5) == 0);
+  CHECK_FALSE(ledger.claim(kKilled, 5));
+  CHECK(ledger.claim(kKilled, 6));
+  CHECK(ledger.settle_all(std::nullopt) == 0);
+  CHECK(tell_of_others(1, limited()).find("a process of this container that is no worker") !=
+        std::string::npos);
+  CHECK(tell_of_others(2, Resources{}).find("2 processes of this container that are") !=
+        std::string::npos);
+}
+
+TEST_CASE("kills that nobody has claimed in time are counted") {
+  OomLedger ledger(0);
+  CHECK(ledger.settle(1, Instant{}) == 0);
+  CHECK(ledger.settle(2, Instant{} + 11s) == 1);
+}
+
 TEST_CASE("the message about a kill names limit, share, heap, peak and the likely cause") {
   const WorkerEnd buffers{
       .status = kKilled, .out_of_memory = true, .peak_memory = Bytes{400 * kMiB}, .last_words = {}};

@@ -42,6 +42,7 @@ const std::map<std::string_view, Sample> kSamples = {
     {"hang_timeout", {"30s", "30s", {"30", "-1s"}}},
     {"hang_signal", {"abrt", "SIGABRT", {"SIGTERM", "0", ""}}},
     {"spares", {"1", "1", {"-1", "none", "1025"}}},
+    {"orphans", {"keep", "keep", {"kill", "on", ""}}},
     {"surge", {"0", "0", {"-1", "25%"}}},
     {"heap", {"off", "off", {"512M", "maybe"}}},
     {"module", {"off", "off", {"2", "maybe", "on"}}},

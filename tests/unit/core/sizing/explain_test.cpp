@@ -49,6 +49,24 @@ TEST_CASE("the explanation for machines has the promised keys") {
   CHECK(json.at("programs").at(0).at("heap_flags_in").equals("argv"));
 }
 
+TEST_CASE("without a memory limit the explanation shows the machine as the machine alone") {
+  test::MapFiles files;
+  files.put("/proc/meminfo", "MemTotal:       25165824 kB\n");
+  const Resources resources = read_resources(files, MachineFacts{.affinity = 2});
+  Config config;
+  config.programs.emplace_back().command = {"node", "a.js"};
+  const auto plans = plan_programs(resources, config, {});
+  const auto json = explain_json(resources, config, plans);
+  CHECK(json.at("memory_limit").is_null());
+  CHECK(json.at("resources").at("memory").is_null());
+  CHECK(json.at("resources").at("machine_memory").at("value").integer() == 25165824 * 1024LL);
+  CHECK(json.at("programs").at(0).at("memory").is_null());
+  CHECK(json.at("programs").at(0).at("memory_per_worker").is_null());
+  const auto text = explain_text(resources, config, plans);
+  CHECK(text.find("24 GiB to use") == std::string::npos);
+  CHECK(text.find("= no limit;") != std::string::npos);
+}
+
 TEST_CASE("the explanation for a person names every file with its verdict") {
   const Explained all = explained({"node", "a.js"});
   const auto text = explain_text(all.resources, all.config, all.plans);

@@ -110,6 +110,12 @@ TEST_CASE("without a limit the heap is not above what Node would take by itself"
   CHECK(make_plan(resources, {}).heap == HeapSize{480 - 40 - 12, 4});
 }
 
+TEST_CASE("without a limit no worker has a share of the machine") {
+  Resources resources = granted(1000, 0);
+  resources.memory = {Bytes{64 * kGiB}, "/proc/meminfo"};
+  CHECK_FALSE(make_plan(resources, {}).memory_per_worker);
+}
+
 TEST_CASE("a program plans with its part of the container") {
   const Plan plan = make_plan(granted(4000, 1024), {.cpu_share = 500, .memory_share = 250});
   CHECK(plan.cpus == MilliCpu{2000});
