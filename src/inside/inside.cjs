@@ -379,6 +379,11 @@
         // Clients that ask again and again hear with their next answer that the connection ends; to close it between two
         // requests would reset the one that is on its way.
         if (now.idle > 0 && !wanted.late && Date.now() - Math.max(lastStart, retired) < PAUSE) return again();
+        if (wanted.stays) {
+          if (!answered) report('answered');
+          answered = true;
+          return; // until nodeinit asks again
+        }
         if (wanted.stop) closeIdle();
         finish(handled(), now);
       });
@@ -399,6 +404,7 @@
         fixed: !!message.fixed,
         stop: !!message.stop,
         late: !!message.late,
+        stays: !!message.stays,
       };
       if (!diagnostics || !diagnostics.subscribe) return report('cannot');
       const list = [...servers];

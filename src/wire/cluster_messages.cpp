@@ -230,7 +230,8 @@ std::string retire_line(const RetireRequest& request) {
                        {"signal", request.signal},
                        {"fixed", request.fixed},
                        {"stop", request.stop},
-                       {"late", request.late}})
+                       {"late", request.late},
+                       {"stays", request.stays}})
              .text() +
          '\n';
 }

@@ -124,6 +124,7 @@ struct RetireRequest {
   bool fixed = false;       // the user chose it: no other one will do
   bool stop = false;        // the container ends: idle connections are not waited for
   bool late = false;        // the time for streams and idle connections is over
+  bool stays = false;       // no signal when all is answered: the process is needed on
 };
 std::string retire_line(const RetireRequest& request);
 std::string handle_ack_line();  // exactly one for each HandleLine, never unasked: Node asserts it

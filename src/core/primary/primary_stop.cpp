@@ -39,9 +39,11 @@ void Primary::retire(Incarnation id, const action::Retire& wish, Instant now) {
     worker->serving = false;  // in a stop it is for each to empty its own queue
   }
   const std::string name = to_string(wish.signal);
-  act(primary_action::Send{
-      id, wire::retire_line(
-              {.signal = name, .fixed = wish.fixed, .stop = wish.stop, .late = wish.late})});
+  act(primary_action::Send{id, wire::retire_line({.signal = name,
+                                                  .fixed = wish.fixed,
+                                                  .stop = wish.stop,
+                                                  .late = wish.late,
+                                                  .stays = wish.stays})});
   if (!wish.late) {
     ping(id, *worker);  // whoever answers this and says nothing of retiring has no module
   }

@@ -45,6 +45,7 @@ struct Retire {
   bool fixed;  // the user chose the signal: no other one will do
   bool stop;   // the container ends
   bool late;   // asked before: now streams and idle connections are not waited for any more
+  bool stays;  // the process is not to end before the container does
 };
 // The `disconnect` act: stop accepting, finish what runs, then close the channel.
 struct Disconnect {

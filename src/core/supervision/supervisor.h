@@ -167,6 +167,7 @@ class Supervisor {
   void enter(Worker& worker, WorkerState state, Turn turn);
   void end(Worker& worker, EndReason reason, Turn turn);
   void ask_to_retire(Worker& worker, bool late, Turn turn);
+  bool stays(const Worker& worker) const;
   void send_stop_signal(Worker& worker, Turn turn);
   Signal stop_signal(const Worker& worker) const;
   Instant drained_by(const Worker& worker, Turn turn) const;

@@ -31,7 +31,7 @@ void Supervisor::end(Worker& worker, EndReason reason, Turn turn) {
   const Program& program = program_of(worker);
   const bool at_fault = reason == EndReason::never_ready || reason == EndReason::unresponsive;
   if (!at_fault && !worker.kill_by) {
-    worker.kill_by = kill_by(program, turn);
+    worker.kill_by = stays(worker) ? Instant::max() : kill_by(program, turn);
   }
   if (reason == EndReason::unresponsive && program.config.hang_signal == signals::kill) {
     input(worker, WorkerInput::kill, turn);
@@ -65,7 +65,9 @@ void Supervisor::enter(Worker& worker, WorkerState state, Turn turn) {
     case WorkerState::retiring: {
       const Instant drained = drained_by(worker, turn);
       const Duration quiet = std::min(settings_.grace / 4, kLongestQuiet);
-      worker.deadline = is_stopping() ? std::min(drained, turn.now + quiet) : drained;
+      if (!stays(worker)) {
+        worker.deadline = is_stopping() ? std::min(drained, turn.now + quiet) : drained;
+      }
       ask_to_retire(worker, false, turn);
       break;
     }
@@ -115,7 +117,16 @@ void Supervisor::ask_to_retire(Worker& worker, bool late, Turn turn) {
                                     .signal = stop_signal(worker),
                                     .fixed = program_of(worker).config.stop_signal.has_value(),
                                     .stop = is_stopping(),
-                                    .late = late});
+                                    .late = late,
+                                    .stays = stays(worker)});
+}
+
+// Below a command that is run as it is. The command ends with it, and what a script does after its
+// program (clean up, tell somebody) belongs to the end of the container, not to a reload.
+bool Supervisor::stays(const Worker& worker) const {
+  const bool gives_way =
+      worker.end_reason == EndReason::replaced || worker.end_reason == EndReason::scaled_down;
+  return worker.chain && gives_way && !is_stopping();
 }
 
 void Supervisor::send_stop_signal(Worker& worker, Turn turn) {

@@ -134,12 +134,16 @@ def test_the_death_of_the_one_below_the_command_is_one_death(below):
 
 
 def test_a_reload_replaces_all_and_loses_nothing(below):
-    pid1, port = below(["sh", "start.sh"], {"start.sh": "node app.js a\n"})
+    """What a script does after its program belongs to the end of the container: the one below it stays, idle."""
+    pid1, port = below(["sh", "start.sh"], {"start.sh": "node app.js a\necho ENDED\n"})
     before = {answer["pid"] for answer in answers(pid1, port)}
-    done = pid1.ctl("reload")
-    assert done.code == 0, done.err
-    assert not before & {answer["pid"] for answer in answers(pid1, port)}
+    for _ in range(2):
+        done = pid1.ctl("reload")
+        assert done.code == 0, done.err
+        assert not before & {answer["pid"] for answer in answers(pid1, port)}
+    assert "ENDED" not in pid1.out
     assert pid1.stop() == 0
+    assert pid1.out.count("ENDED") == 1
 
 
 def test_another_user_further_down_the_chain_is_the_siblings_user(below):
