@@ -76,7 +76,6 @@ class Launcher {
   int inspector_port(unsigned number) const {
     return inspector_ ? ni::inspector_port(*inspector_, number) : Inspector{}.port;
   }
-  const std::optional<UserIds>& user() const { return user_; }  // nullopt: ours
   // Its workers get the module inside (src/inside).
   bool has_module() const { return module_at_ > 0; }
   // And it can count there: Node 18.18 and newer.
