@@ -71,6 +71,10 @@
     try {
       const ask = (...more) =>
         processes.spawnSync(messenger, words.concat(more), { env, stdio: ['ignore', 'pipe', 'ignore'], timeout: 3000 });
+      if (process._eval !== undefined || process.argv[1] === undefined || process.argv[1] === '-') {
+        ask('cannot', 'it runs no file that siblings could run, too');
+        return;
+      }
       const answer = /^yes (\d+)/.exec(String(ask('ask').stdout));
       if (!answer) return;
       process.env.NODE_UNIQUE_ID = answer[1]; // what lib/cluster.js decides by

@@ -379,7 +379,7 @@ Launch resolve_launch(const LaunchQuestion& question, const FileReader& files) {
   const std::string why = may_start_node(question, files);
   const bool starts_node =
       !why.empty() || (!launch.advice.empty() && !fix_is_the_mode(base_name(launch.argv.front())));
-  if (starts_node && question.adopt && question.job.empty()) {
+  if (starts_node && question.adopt && question.job.empty() && !is_node(question.command.front())) {
     launch.mode = Mode::cluster;
     launch.adopts = true;
     launch.advice.clear();

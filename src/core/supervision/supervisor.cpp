@@ -204,67 +204,6 @@ void Supervisor::handle(const event::AskedForSocket& event, Turn turn) {
   became_server(program_of(*worker), turn);
 }
 
-void Supervisor::handle(const event::Adopted& event, Turn turn) {
-  Worker* worker = find(event.worker);
-  if (worker == nullptr) {
-    return;
-  }
-  Program& program = program_of(*worker);
-  program.adopts = false;
-  program.module_inside = worker->module_inside = event.module_inside;
-  report(LogLevel::info, "adopted",
-         "is about to listen below its command: its siblings are started as it was", worker, turn);
-}
-
-void Supervisor::handle(const event::Listening& event, Turn turn) {
-  Worker* worker = find(event.worker);
-  if (worker == nullptr) {
-    return;
-  }
-  worker->listens_by_itself |= event.by_itself;
-  if (!event.tcp) {
-    ++worker->other_servers;
-    worker->listens_otherwise_since = turn.now;
-    return;
-  }
-  ++worker->tcp_servers;
-  constexpr std::size_t kMostPlaces = 64;
-  if (event.place.id != 0 && worker->places.size() < kMostPlaces) {
-    worker->places.push_back(event.place);
-  }
-  if (program_of(*worker).config.ready == Readiness::listen || worker->said_ready) {
-    seems_ready(*worker, turn);
-  }
-}
-
-void Supervisor::handle(const event::ServesWithoutTcp& event, Turn turn) {
-  Worker* worker = find(event.worker);
-  if (worker == nullptr || worker->other_servers == 0 ||
-      program_of(*worker).config.ready != Readiness::listen) {
-    return;
-  }
-  worker->counts_others = true;
-  input(*worker, WorkerInput::ready, turn);
-}
-
-void Supervisor::handle(const event::ServerClosed& event, Turn turn) {
-  Worker* worker = find(event.worker);
-  if (worker == nullptr) {
-    return;
-  }
-  unsigned& count = event.tcp ? worker->tcp_servers : worker->other_servers;
-  if (count == 0) {
-    return;
-  }
-  --count;
-  const bool counted = event.tcp || worker->counts_others;
-  if (counted && worker->servers() == 0 && worker->state == WorkerState::ready &&
-      worker->counts_servers) {
-    report(LogLevel::warn, "worker_not_serving",
-           "closed its last server: it gets no more connections", worker, turn);
-  }
-}
-
 void Supervisor::handle(const event::SaidReady& event, Turn turn) {
   if (Worker* worker = find(event.worker)) {
     worker->said_ready = true;  // a spare may have, and is promoted later

@@ -124,9 +124,10 @@ void Supervisor::ask_to_retire(Worker& worker, bool late, Turn turn) {
 // Below a command that is run as it is. The command ends with it, and what a script does after its
 // program (clean up, tell somebody) belongs to the end of the container, not to a reload.
 bool Supervisor::stays(const Worker& worker) const {
-  const bool gives_way =
-      worker.end_reason == EndReason::replaced || worker.end_reason == EndReason::scaled_down;
-  return worker.chain && gives_way && !is_stopping();
+  const bool has_successor =
+      worker.end_reason == EndReason::replaced &&
+      programs_[worker.program.value].slots[worker.slot.value].current != worker.incarnation;
+  return worker.chain && has_successor && !is_stopping();
 }
 
 void Supervisor::send_stop_signal(Worker& worker, Turn turn) {

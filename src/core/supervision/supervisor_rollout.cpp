@@ -155,7 +155,9 @@ void Supervisor::finish_rollout_if_done(Program& program, Turn turn) {
     }
   }
   const bool old_ones_left = std::ranges::any_of(workers_, [&](const auto& entry) {
-    return entry.second.program == program.id && entry.first <= program.rollout->through;
+    const Worker& worker = entry.second;
+    const bool is_done = stays(worker) && worker.lingers;
+    return worker.program == program.id && entry.first <= program.rollout->through && !is_done;
   });
   if (old_ones_left) {
     return;

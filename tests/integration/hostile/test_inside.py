@@ -209,9 +209,10 @@ time.sleep(60)
 def test_what_is_no_socket_stays_at_the_path_of_the_control_socket(program, tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("data")
-    pid1, _ = program(SERVER, NODEINIT_CONTROL=precious)
+    pid1, _ = program(SERVER, ready=False, NODEINIT_CONTROL=precious)
+    assert pid1.wait() == 78
     assert precious.read_text() == "data"
-    assert f"{precious}" in pid1.err
+    assert f"{precious} (NODEINIT_CONTROL)" in pid1.err
 
 
 HOLD = """

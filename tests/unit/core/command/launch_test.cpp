@@ -25,6 +25,11 @@ Files package(std::string_view scripts) {
                  R"({"name":"shop","version":"1.2.3","scripts":{)" + std::string(scripts) + "}}"}});
 }
 
+// By a process, or as a cluster that adopts who listens first below it.
+bool is_run_as_it_is(const Launch& launch) {
+  return launch.mode == Mode::single || launch.adopts;
+}
+
 }  // namespace
 
 TEST_CASE("node with a script is a cluster, everything else of node is not") {
@@ -47,8 +52,37 @@ TEST_CASE("node with a script is a cluster, everything else of node is not") {
         "npm install", "npx tsx app.ts", "./server"}) {
     INFO(command);
     const Launch result = launch(command);
-    CHECK(result.mode == Mode::single);
+    CHECK(is_run_as_it_is(result));
     CHECK(result.argv == *split_command(command));
+  }
+}
+
+TEST_CASE("below what may start Node who listens first is adopted, unless that is turned off") {
+  const Files files({{"/app/start.sh", "#!/bin/sh\nset -e\nexec node server.js\n"},
+                     {"/app/backup.sh", "#!/bin/sh\npg_dump\n"},
+                     {"/app/wrap", "#!/usr/bin/env node\n"}});
+  for (const char* command : {"sh start.sh", "./start.sh", "sh -c 'node a.js && node b.js'",
+                              "dotenv -- node a.js", "npx tsx app.ts", "./wrap node a.js"}) {
+    INFO(command);
+    const std::vector<std::string> words = *split_command(command);
+    const LaunchQuestion question{.command = words, .directory = "/app"};
+    const Launch result = resolve_launch(question, files);
+    CHECK(result.mode == Mode::cluster);
+    CHECK(result.adopts);
+    CHECK(result.argv == words);
+    CHECK(result.advice.empty());
+    CHECK(result.note.find("listens first becomes the program") != std::string::npos);
+    LaunchQuestion off = question;
+    off.adopt = false;
+    CHECK(resolve_launch(off, files).mode == Mode::single);
+    LaunchQuestion job = question;
+    job.job = "CLOUD_RUN_JOB";
+    CHECK(resolve_launch(job, files).mode == Mode::single);
+  }
+  for (const char* command : {"./backup.sh", "sh backup.sh", "node -", "node --watch a.js", "ls"}) {
+    INFO(command);
+    CHECK(launch(command, files).mode == Mode::single);
+    CHECK_FALSE(launch(command, files).adopts);
   }
 }
 
@@ -107,7 +141,7 @@ TEST_CASE("arguments behind npm's -- go to the script, yarn and pnpm need no --"
   const Files files = package(R"("start":"node server.js")");
   CHECK(join_command(launch("npm start -- --port 1", files).argv) == "node server.js --port 1");
   CHECK(join_command(launch("yarn start --port 1", files).argv) == "node server.js --port 1");
-  CHECK(launch("npm start --port 1", files).mode == Mode::single);
+  CHECK(is_run_as_it_is(launch("npm start --port 1", files)));
 }
 
 TEST_CASE("scripts inside scripts, --prefix, the default start and node --run are followed") {
@@ -127,7 +161,7 @@ TEST_CASE("a server of node_modules/.bin is run by node itself") {
   const Launch result = launch("npm start", files);
   CHECK(result.mode == Mode::cluster);
   CHECK(join_command(result.argv) == "node /app/node_modules/.bin/next start -p 3000");
-  CHECK(launch("npm run dev", files).mode == Mode::single);
+  CHECK(is_run_as_it_is(launch("npm run dev", files)));
 }
 
 TEST_CASE("a launcher is found by its first line, along PATH, and run by the node that it names") {
@@ -141,7 +175,7 @@ TEST_CASE("a launcher is found by its first line, along PATH, and run by the nod
     const std::vector<std::string> words = *split_command(command);
     const Launch result =
         resolve_launch({.command = words, .directory = "/app", .path = "/none:/usr/bin"}, files);
-    CHECK(result.node == (result.mode == Mode::cluster));
+    CHECK(result.node == !is_run_as_it_is(result));
     return join_command(result.argv);
   };
   CHECK(line("node_modules/.bin/verdaccio -l 4873") == "node node_modules/.bin/verdaccio -l 4873");
@@ -188,7 +222,7 @@ TEST_CASE("a launcher of Bun or Deno is run by it when a cluster is asked for") 
       {{"/app/serve", "#!/usr/bin/env bun\n"}, {"/app/deny", "#!/usr/bin/env -S deno run -A\n"}});
   CHECK(join_command(launch("/app/serve a", files, Mode::cluster).argv) == "bun /app/serve a");
   CHECK(join_command(launch("/app/deny", files, Mode::cluster).argv) == "deno run -A /app/deny");
-  CHECK(launch("/app/serve a", files).mode == Mode::single);
+  CHECK(is_run_as_it_is(launch("/app/serve a", files)));
   CHECK(join_command(launch("/app/serve a", files).argv) == "/app/serve a");
 }
 
@@ -225,7 +259,7 @@ TEST_CASE("a workspace is found by the name of its package, or by its folder") {
        {"pnpm --filter 'web...' start", "pnpm -F '*' start", "npm start -w other"}) {
     INFO(command);
     const std::vector<std::string> words = *split_command(command);
-    CHECK(resolve_launch({.command = words, .directory = "/app"}, files).mode == Mode::single);
+    CHECK(is_run_as_it_is(resolve_launch({.command = words, .directory = "/app"}, files)));
   }
 }
 
@@ -237,7 +271,7 @@ TEST_CASE("sh -c with one plain command is looked through, a login shell is not"
   }
   for (const char* command : {"bash -lc 'node x.js'", "bash -x -c 'node x.js'", "sh -c"}) {
     INFO(command);
-    CHECK(launch(command).mode == Mode::single);
+    CHECK(is_run_as_it_is(launch(command)));
   }
 }
 
@@ -281,7 +315,7 @@ TEST_CASE("what cannot be looked through runs as it is, and the message names th
 }
 
 TEST_CASE("a mode that was asked for is obeyed") {
-  CHECK(launch("node server.js", {}, Mode::single).mode == Mode::single);
+  CHECK(is_run_as_it_is(launch("node server.js", {}, Mode::single)));
   CHECK(launch("./server", {}, Mode::cluster).mode == Mode::cluster);
 }
 
@@ -309,7 +343,7 @@ TEST_CASE("the module inside is left out where a --require ends the program at i
 TEST_CASE("Bun and Deno are one process unless a cluster is asked for, and that is said") {
   for (const char* command : {"bun server.js", "/usr/bin/deno run -A server.ts"}) {
     INFO(command);
-    CHECK(launch(command).mode == Mode::single);
+    CHECK(is_run_as_it_is(launch(command)));
     CHECK(launch(command).advice.find("NODEINIT_MODE=cluster") != std::string::npos);
     for (const Mode mode : {Mode::cluster, Mode::single}) {
       CHECK(launch(command, {}, mode).mode == mode);
