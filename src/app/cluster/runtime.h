@@ -132,6 +132,7 @@ class Runtime final : public Host {
   void spawn_chain(const action::Spawn& spawn);
   std::variant<Incarnation, std::string> who_adopts(Pid process) const;
   void adopt(Incarnation worker, AdoptedProcess process, sys::UniqueFd channel);
+  void let_go_of_adopted_outputs();
   bool only_forwards_to_chain(Signal signal, std::optional<SignalValue> value);
   void follow_start(const action::Spawn& spawn, BegunStart begun);
   void send_signal(const action::SendSignal& wanted) const;

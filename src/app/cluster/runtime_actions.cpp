@@ -46,7 +46,10 @@ void Runtime::perform(const Action& action) {
                  [this](const action::SetSlots& wanted) {
                    data_plane_.set_slots(wanted.program, wanted.slots);
                  },
-                 [this](const action::StopAccepting&) { data_plane_.stop_accepting(); },
+                 [this](const action::StopAccepting&) {
+                   data_plane_.stop_accepting();
+                   let_go_of_adopted_outputs();
+                 },
                  [this](const action::CloseListeners& wanted) {
                    wanted.program ? data_plane_.close_listeners_of(*wanted.program)
                                   : data_plane_.close_listeners();

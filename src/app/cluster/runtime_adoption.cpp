@@ -121,6 +121,16 @@ void Runtime::adopt(Incarnation incarnation, AdoptedProcess process, sys::Unique
   set_guards();
 }
 
+// Nobody is started any more, and who reads there waits for the end.
+void Runtime::let_go_of_adopted_outputs() {
+  for (DeployedProgram& program : deployment_.programs) {
+    if (program.adopted) {
+      program.adopted->out.reset();
+      program.adopted->err.reset();
+    }
+  }
+}
+
 // As in single mode, as long as nobody below the command was adopted.
 bool Runtime::only_forwards_to_chain(Signal signal, std::optional<SignalValue> value) {
   if (!supervisor_.programs().front().adopts) {

@@ -231,8 +231,11 @@ void Supervisor::handle(const event::ChannelClosed& event, Turn turn) {
   // One that leaves by itself ends by itself; if it does not, its deadline sees to it. A command
   // above the program has its last lines to run.
   const bool leaves = worker->leaving && worker->end_reason == EndReason::not_asked;
-  const bool ends = worker->chain && worker->state == WorkerState::draining;
-  if (!leaves && !ends) {
+  const bool ends = worker->chain && (worker->state == WorkerState::draining ||
+                                      worker->state == WorkerState::terminating);
+  if (ends) {
+    leave_last_lines(*worker, turn);
+  } else if (!leaves) {
     input(*worker, WorkerInput::channel_closed, turn);
   }
 }

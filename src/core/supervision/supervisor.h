@@ -168,6 +168,7 @@ class Supervisor {
   void end(Worker& worker, EndReason reason, Turn turn);
   void ask_to_retire(Worker& worker, bool late, Turn turn);
   bool stays(const Worker& worker) const;
+  void leave_last_lines(Worker& worker, Turn turn);
   void send_stop_signal(Worker& worker, Turn turn);
   Signal stop_signal(const Worker& worker) const;
   Instant drained_by(const Worker& worker, Turn turn) const;

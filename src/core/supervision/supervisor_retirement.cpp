@@ -130,6 +130,14 @@ bool Supervisor::stays(const Worker& worker) const {
   return worker.chain && has_successor && !is_stopping();
 }
 
+// Its program is gone. A script has its last lines; a wrapper that waits for more than that (for
+// changed files, for whoever holds a pipe) gets the signal in its turn.
+void Supervisor::leave_last_lines(Worker& worker, Turn turn) {
+  worker.last_lines = true;
+  const Instant until = turn.now + settings_.grace / 4;
+  worker.deadline = std::min(worker.deadline.value_or(until), until);
+}
+
 void Supervisor::send_stop_signal(Worker& worker, Turn turn) {
   if (!worker.pid || std::exchange(worker.signalled, false)) {
     return;

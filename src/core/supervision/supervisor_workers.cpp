@@ -160,8 +160,12 @@ void Supervisor::worker_deadline(Worker& worker, Turn turn) {
     end(worker, EndReason::never_ready, turn);
   } else if (worker.state == WorkerState::retiring) {
     retiring_deadline(worker, turn);
+  } else if (worker.state == WorkerState::terminating && std::exchange(worker.last_lines, false)) {
+    worker.deadline = worker.kill_by;
+    worker.signalled = false;
+    send_stop_signal(worker, turn);
   } else if (worker.state != WorkerState::ready) {
-    if (worker.state == WorkerState::draining) {
+    if (worker.state == WorkerState::draining && !std::exchange(worker.last_lines, false)) {
       say_what_is_cut(worker, turn);
     }
     input(worker, WorkerInput::deadline, turn);

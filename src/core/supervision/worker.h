@@ -109,6 +109,7 @@ struct Worker {
   std::uint64_t open_requests = 0;  // the module: in flight, as it said last
   Instant asked_at;                 // to end
   bool signalled = false;           // the module has given it the signal: it is not sent twice
+  bool last_lines = false;          // the program below is gone, its command has yet to end
   bool lingers = false;             // retiring, and only idle connections are left
   bool lacked = false;  // it could not be started for want of something that may come back
   bool stable = false;  // has been ready for kMinimumUptime

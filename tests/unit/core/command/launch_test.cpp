@@ -275,7 +275,7 @@ TEST_CASE("sh -c with one plain command is looked through, a login shell is not"
   }
 }
 
-TEST_CASE("what may start Node and stays one process is told once, what does not is quiet") {
+TEST_CASE("what may start Node is told of once, what does not is quiet") {
   const Files files({{"/app/start.sh", "#!/bin/sh\nset -e\nnode server.js\n"},
                      {"/app/quiet.sh", "#!/bin/sh\n# not node\necho $NODE_ENV node_modules\n"},
                      {"/app/dotenv", "#!/usr/bin/env node\n"}});
@@ -285,9 +285,13 @@ TEST_CASE("what may start Node and stays one process is told once, what does not
         "/app/dotenv -- node app.js", "node --watch app.js",
         "node -e 'http.createServer().listen(80)'"}) {
     INFO(command);
-    const Launch result = launch(command, files);
-    CHECK(result.mode == Mode::single);
-    CHECK(result.note.find("NODEINIT_MODE=single") != std::string::npos);
+    const std::vector<std::string> words = *split_command(command);
+    const Launch off =
+        resolve_launch({.command = words, .directory = "/app", .adopt = false}, files);
+    CHECK(off.mode == Mode::single);
+    CHECK(off.note.find("NODEINIT_MODE=single") != std::string::npos);
+    const Launch on = launch(command, files);
+    CHECK(on.adopts != (on.note == off.note));  // one of node itself stays one process either way
     CHECK(launch(command, files, Mode::single).note.empty());
   }
   for (const char* command :
