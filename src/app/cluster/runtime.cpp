@@ -166,6 +166,7 @@ void Runtime::turn() {
   if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
     (void)reload(*asked_by);  // has told in the log what is wrong
   }
+  scale_as_wanted();
   int reaps = 0;
   while (!exit_code_) {
     if (events_.empty()) {
@@ -255,7 +256,8 @@ void Runtime::act_on(const sys::ReceivedSignal& received) {
       break;
     case Does::more:
     case Does::fewer:
-      post(event::ScaleBy{.program = ProgramId{}, .workers = decision.does == Does::more ? 1 : -1});
+      want_more_workers(ProgramId{}, decision.does == Does::more ? 1 : -1,
+                        to_string(arrived.signal));
       break;
   }
 }

@@ -108,6 +108,11 @@ struct OverMemory {
   Bytes allowed;
 };
 
+// There are more workers by now, and it was started with a heap that is more than its part.
+struct HeapTooLarge {
+  Incarnation worker;
+};
+
 struct Exited {  // from waitpid(2): any process, ours or an orphan
   Pid pid;
   ExitStatus status;
@@ -158,8 +163,8 @@ using Event =
                  event::Leaving, event::Retires, event::Answered, event::Quiet, event::Signalled,
                  event::LeavesByItself, event::ServesOn, event::CannotRetire,
                  event::AskedForPrimary, event::ChannelClosed, event::Unresponsive,
-                 event::OverMemory, event::Exited, event::ForwardSignal, event::DeadlineReached,
-                 event::TargetChanged, event::ScaleBy, event::ReloadAsked, event::RestartAsked,
-                 event::StopAsked, event::NobodyLeft>;
+                 event::OverMemory, event::HeapTooLarge, event::Exited, event::ForwardSignal,
+                 event::DeadlineReached, event::TargetChanged, event::ScaleBy, event::ReloadAsked,
+                 event::RestartAsked, event::StopAsked, event::NobodyLeft>;
 
 }  // namespace ni
