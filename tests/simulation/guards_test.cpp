@@ -26,6 +26,23 @@ TEST_CASE("workers above their memory are replaced one at a time, whatever the s
   require_lawful(world);
 }
 
+TEST_CASE("workers whose heap is too large by now are replaced one at a time, starting ones too") {
+  World world(53, {}, {web(2)}, {});
+  world.start();
+  world.run_for(5s);
+  (void)world.take_least_ready();
+  world.tell(event::TargetChanged{.program = {}, .workers = 4});
+  const Incarnation last{world.spawns()};
+  for (const auto& entry : std::map(world.supervisor().workers())) {
+    world.tell(event::HeapTooLarge{entry.first});
+  }
+  world.run_for(60s);
+  CHECK(world.take_least_ready() >= 2);
+  CHECK(world.ready_workers() == 4);
+  CHECK(world.supervisor().workers().begin()->first > last);
+  require_lawful(world);
+}
+
 TEST_CASE("a replacement for memory that fails is tried again, ever more slowly, at no cost") {
   World world(61, {}, {web(2)}, {});
   world.start();

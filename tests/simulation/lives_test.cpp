@@ -38,7 +38,9 @@ void disturb(World& world) {
     case 5:
       return world.tell(event::Unresponsive{world.some_worker(), 3s});
     case 6:
-      return world.tell(event::OverMemory{world.some_worker(), Bytes{2 * kMiB}, Bytes{kMiB}});
+      return world.spawns() % 2 == 0
+                 ? world.tell(event::OverMemory{world.some_worker(), Bytes{2 * kMiB}, Bytes{kMiB}})
+                 : world.tell(event::HeapTooLarge{world.some_worker()});
     case 7:
       return world.murder(world.some_worker());
     case 8:

@@ -173,6 +173,10 @@ void Control::dispatch(ClientId client, const wire::ControlRequest& request) {
     const int wanted =
         request.relative ? static_cast<int>(status.workers) + request.amount : request.amount;
     const auto workers = static_cast<unsigned>(std::max(1, wanted));
+    if (workers > kMostWorkers) {
+      refuse(client, status.name + ": at most " + std::to_string(kMostWorkers) + " workers");
+      return;
+    }
     hooks_.post(event::TargetChanged{.program = *program, .workers = workers});
     done(client, status.name + ": " + std::to_string(workers) +
                      (workers == 1 ? " worker wanted" : " workers wanted"));

@@ -111,6 +111,16 @@ SupervisorSettings Deployment::for_supervisor() const {
           .post_stop = !container.post_stop.empty()};
 }
 
+void DeployedProgram::take_launcher(DeployedProgram& again) {
+  if (adopted) {
+    launcher = Launcher::as_adopted(config, *adopted, again.plan);
+  } else {
+    again.launcher->stay_in_release_of(*launcher);
+    launcher = std::move(again.launcher);
+  }
+  memory_allowed = again.memory_allowed;
+}
+
 std::vector<Plan> Deployment::plans() const {
   std::vector<Plan> plans;
   for (const DeployedProgram& program : programs) {
@@ -144,7 +154,8 @@ Result<void> users_can_be_had(const Deployment& deployment) {
   return {};
 }
 
-Result<Deployment> deploy(const Invocation& invocation, const Resources& resources) {
+Result<Deployment> deploy(const Invocation& invocation, const Resources& resources,
+                          const Deployment* before) {
   Deployment deployment;
   deployment.container = invocation.config;
   auto& configs = deployment.container.programs;
@@ -173,16 +184,25 @@ Result<Deployment> deploy(const Invocation& invocation, const Resources& resourc
     launches.push_back(std::move(launch));
   }
   auto plans = plan_programs(resources, deployment.container, invocation.environment);
+  const Config whole = deployment.container;
   for (ProgramConfig& config : std::exchange(configs, {})) {
     const std::size_t i = deployment.programs.size();
     DeployedProgram program{.id = ProgramId{static_cast<std::uint32_t>(i)},
                             .config = std::move(config),
                             .plan = std::move(plans[i]),
+                            .planned_workers = 1,
                             .reason = launches[i].reason,
                             .launcher = {},
                             .adopts = launches[i].adopts,
                             .adopted = {},
                             .memory_allowed = {}};
+    program.planned_workers = program.plan.workers;
+    const bool known = before != nullptr && i < before->programs.size();
+    if (const auto asked = known ? before->programs[i].asked : std::nullopt;
+        asked && asked->instead_of == program.planned_workers) {
+      program.asked = asked;
+      program.plan = plan_for_number(resources, whole, i, invocation.environment, asked->workers);
+    }
     program.memory_allowed =
         memory_allowed(program.config.max_memory, program.plan.memory_per_worker);
     if (deployment.mode == Mode::cluster) {

@@ -31,10 +31,19 @@ struct DeployedProgram {
   ProgramId id;
   ProgramConfig config;  // the command that is really run, where, with which variables
   Plan plan;
+  unsigned planned_workers =
+      1;  // by configuration and limits; the plan is for `asked`, if there is one
+  // What people have asked for since (ctl scale, SIGTTIN). It holds until the configuration or the
+  // limits want another number than the one that it stands for.
+  struct Asked {
+    unsigned workers = 1;
+    unsigned instead_of = 1;
+  };
+  std::optional<Asked> asked = {};
   std::string reason;                // why it is one process, or many
   std::optional<Launcher> launcher;  // cluster mode only
   bool adopts = false;               // whoever listens first below the command is the program:
-  std::optional<AdoptedProcess> adopted;
+  std::optional<AdoptedProcess> adopted = {};
   std::optional<Bytes> memory_allowed;  // NODEINIT_MAX_MEMORY of each worker, in bytes
 
   // Since the container started: a reload keeps them.
@@ -46,6 +55,8 @@ struct DeployedProgram {
   // From now on workers are started as that process was.
   void adopt(AdoptedProcess process);
   bool waits_to_adopt() const { return adopts && !adopted; }
+  // What a new plan is started with, of the release that runs.
+  void take_launcher(DeployedProgram& again);
   ProgramPlan for_supervisor() const;
   // A share of a memory limit that the container does not have: workers cannot be watched.
   bool lacks_memory_limit() const { return config.max_memory && !memory_allowed; }
@@ -73,7 +84,8 @@ bool is_plainly_single(const Invocation& invocation);
 // asked by anybody.
 Result<void> users_can_be_had(const Deployment& deployment);
 
-// Error: a user that the image does not know.
-Result<Deployment> deploy(const Invocation& invocation, const Resources& resources);
+// Error: a user that the image does not know. `before`: what runs, for what people have asked of it.
+Result<Deployment> deploy(const Invocation& invocation, const Resources& resources,
+                          const Deployment* before = nullptr);
 
 }  // namespace ni::app

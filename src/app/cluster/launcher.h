@@ -67,6 +67,12 @@ class Launcher {
   // SIGTERM goes to the whole process group: the command is a wrapper that would keep it to itself.
   bool signals_group() const { return !is_node_; }
   bool is_node() const { return is_node_; }
+  // It was prepared anew while another one's workers run, and is not to lead elsewhere than that.
+  void stay_in_release_of(const Launcher& other) {
+    if (directory_ == other.directory_) {
+      resolved_ = other.resolved_;
+    }
+  }
   // Whom its workers run as; nullopt: as we do.
   const std::optional<UserIds>& user() const { return user_; }
   // Not only by its name: Bun and Deno may be called node, too.

@@ -204,6 +204,7 @@ void Runtime::turn() {
   if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
     (void)reload(*asked_by);  // has told in the log what is wrong
   }
+  scale_as_wanted();
   int reaps = 0;
   while (!exit_code_) {
     if (events_.empty()) {
@@ -313,7 +314,8 @@ void Runtime::act_on(const sys::ReceivedSignal& received) {
       if (only_forwards_to_chain(arrived.signal, received.value)) {
         break;
       }
-      post(event::ScaleBy{.program = ProgramId{}, .workers = decision.does == Does::more ? 1 : -1});
+      want_more_workers(ProgramId{}, decision.does == Does::more ? 1 : -1,
+                        to_string(arrived.signal));
       break;
   }
 }

@@ -110,6 +110,16 @@ class Runtime final : public Host {
   bool is_hook(Pid pid) const { return supervisor_.hook_pid() == std::optional(pid); }
   std::optional<Instant> guards_deadline() const;
   void set_guards();  // as the configuration has it
+  // runtime_scale.cpp
+  struct WantedWorkers {
+    unsigned workers = 1;
+    std::string asked_by;
+  };
+  void want_workers(ProgramId program, unsigned workers, std::string_view asked_by);
+  void want_more_workers(ProgramId program, int more, std::string_view asked_by);
+  void scale_as_wanted();
+  void scale(DeployedProgram& program, const WantedWorkers& wanted);
+  std::size_t replace_larger_heaps(const DeployedProgram& program, unsigned slots);
   // runtime_limits.cpp
   void set_limits();  // as the configuration has it
   void follow_limits();
@@ -191,6 +201,8 @@ class Runtime final : public Host {
   KeptText status_text_;
   KeptText events_text_;
   std::map<Incarnation, Bytes> proportional_;
+  std::map<Incarnation, unsigned> heap_mib_;           // that a worker was started with
+  std::map<ProgramId, WantedWorkers> wanted_workers_;  // of this turn
   Incarnation last_measured_;
   Incarnation hook_;  // the last hook that was started
   TerminationNotes termination_;

@@ -95,6 +95,7 @@ void Runtime::forget(Incarnation worker) {
   memory_guard_.forget(worker);
   proportional_.erase(worker);
   chains_.erase(worker);
+  heap_mib_.erase(worker);
 }
 
 // Workers are gone; what they left behind did not end on SIGTERM.
@@ -184,6 +185,9 @@ void Runtime::follow_start(const action::Spawn& wanted, BegunStart begun) {
     terminal_.taken_by(starting.pid());
   }
   pump_.set_pid(wanted.worker, starting.pid());
+  if (const auto& heap = deployment_.of(wanted.program).plan.heap) {
+    heap_mib_[wanted.worker] = heap->old_space_mib;
+  }
   orphans_.add(wanted.worker, wanted.instance, starting.pid());
   starts_.add(wanted.worker, std::move(starting), sys::now());
 }
@@ -198,6 +202,7 @@ void Runtime::start_decided(Incarnation process, const sys::SpawnResult& result)
     if (is_worker) {
       data_plane_.forget(process);
       orphans_.drop(process);
+      heap_mib_.erase(process);
     }
     pump_.closed(process);
     post(event::SpawnFailed{.worker = process,

@@ -60,8 +60,9 @@ void Runtime::follow_limits() {
     const bool other_number = decision->workers != program.plan.workers;
     DeployedProgram& planned = resized->deployment.of(program.id);
     program.plan = std::move(planned.plan);
-    program.launcher = std::move(planned.launcher);
-    program.memory_allowed = planned.memory_allowed;
+    program.planned_workers = planned.planned_workers;
+    program.asked = planned.asked;
+    program.take_launcher(planned);
     log_.info("resized", fmt::format("the container was resized: {}; {}", decision->reason,
                                      limits_line(resources_, program.plan)));
     if (other_number) {

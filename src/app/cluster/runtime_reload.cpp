@@ -61,7 +61,7 @@ Result<Changes> Runtime::read_again() {
   if (again.config.programs.size() != deployment_.programs.size()) {
     return refuse("the number of programs has changed, which needs a new container");
   }
-  auto deployed = deploy(again, resources_);
+  auto deployed = deploy(again, resources_, &deployment_);
   if (!deployed) {
     return refuse(to_string(deployed.error()));
   }

@@ -51,7 +51,14 @@ Result<void> Runtime::open_control() {
   auto control = Control::open(
       loop_, control_address(wanted, ::getpid() == 1),
       {.status = [this] { return status(); },
-       .post = [this](Event event) { post(std::move(event)); },
+       .post =
+           [this](Event event) {
+             if (const auto* wanted = std::get_if<event::TargetChanged>(&event)) {
+               want_workers(wanted->program, wanted->workers, "nodeinit ctl");
+             } else {
+               post(std::move(event));
+             }
+           },
        .reload = [this] { return reload("nodeinit ctl"); },
        // ESRCH: it has just ended and will be reaped.
        .send_signal = [](Pid pid, Signal signal) { (void)sys::send_signal(pid, signal); },

@@ -18,7 +18,7 @@ void Runtime::leave_surroundings() {
 Result<Deployment> Runtime::deploy_again(const Invocation& invocation,
                                          const Resources& resources) const {
   NI_TRY(const auto there, directory_.visit());
-  return deploy(invocation, resources);
+  return deploy(invocation, resources, &deployment_);
 }
 
 WorkerPlace Runtime::place_of(const action::Spawn& wanted) const {

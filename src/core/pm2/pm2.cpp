@@ -360,6 +360,42 @@ void merge_environment(WrittenProgram& program) {
   program.environment = std::move(merged);
 }
 
+// As PM2 calls who has no name: by its script, without the folder and the extension.
+std::string name_by_script(const Json& app) {
+  constexpr std::array<std::string_view, 4> kKeys = {"script", "exec", "cmd", "command"};
+  std::string written;
+  for (const std::string_view key : kKeys) {
+    if (const auto text = app.at(key).string(); text && written.empty()) {
+      written = *text;
+    }
+  }
+  std::string_view script = written;
+  script = script.substr(0, script.find(' '));
+  script = script.substr(script.rfind('/') + 1);
+  const auto dot = script.rfind('.');
+  script = dot == 0 || dot == std::string_view::npos ? script : script.substr(0, dot);
+  return script.empty() || script.size() > 60 || printable(script) != script ? "app"
+                                                                             : std::string(script);
+}
+
+// Among several each needs a name of its own: where that of the script is taken, with a number.
+void name_the_nameless(std::vector<WrittenProgram>& programs,
+                       const std::vector<std::string>& by_script) {
+  const auto is_taken = [&programs](const std::string& name) {
+    return std::ranges::find(programs, name, &WrittenProgram::name) != programs.end();
+  };
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    if (!programs[i].name.empty()) {
+      continue;
+    }
+    std::string name = by_script[i];
+    for (unsigned number = 2; is_taken(name); ++number) {
+      name = by_script[i] + "-" + std::to_string(number);
+    }
+    programs[i].name = std::move(name);
+  }
+}
+
 }  // namespace
 
 Pm2Translation translate_pm2(const Json& ecosystem, const Pm2Choice& choice,
@@ -373,16 +409,19 @@ Pm2Translation translate_pm2(const Json& ecosystem, const Pm2Choice& choice,
   }
   const Json apps = applications(ecosystem);
   std::vector<WrittenProgram> programs;
+  std::vector<std::string> by_script;  // names, in the same order
   for (std::size_t i = 0; i < apps.size(); ++i) {
     const Json app = apps.at(i);
     const std::string name = text_of(app.at("name")).value_or("");
+    const std::string called = name.empty() ? name_by_script(app) : name;
     const std::string where =
         path + ": " + (name.empty() ? "apps[" + std::to_string(i) + "]" : printable(name, 60));
     if (!app.is_object()) {
       translation.file.problems.push_back({where, "is not an application"});
-    } else if (choice.only.empty() || std::ranges::find(choice.only, name) != choice.only.end()) {
+    } else if (choice.only.empty() || std::ranges::find(choice.only, called) != choice.only.end()) {
       programs.push_back(Application(app, choice, where, translation).translate());
       merge_environment(programs.back());
+      by_script.push_back(called);
     }
   }
   keep_largest_grace(translation.file.top);
@@ -397,6 +436,7 @@ Pm2Translation translate_pm2(const Json& ecosystem, const Pm2Choice& choice,
     auto& settings = translation.file.top.settings;
     settings.insert(settings.begin(), top.begin(), top.end());
   } else {
+    name_the_nameless(programs, by_script);
     translation.file.programs = std::move(programs);
   }
   return translation;

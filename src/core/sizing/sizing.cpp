@@ -42,6 +42,16 @@ std::vector<Plan> plan_programs(const Resources& resources, const Config& config
   return plans;
 }
 
+Plan plan_for_number(const Resources& resources, const Config& config, std::size_t index,
+                     const Environment& environment, unsigned workers) {
+  const auto parts = share_out(config.programs, resources.cpus.value);
+  SizingRequest request = sizing_request(config.programs[index], parts[index], environment);
+  request.workers = {.kind = WorkerCount::Kind::exactly, .amount = workers};
+  Plan plan = make_plan(resources, request);
+  plan.workers_reason = "as asked for since the start";
+  return plan;
+}
+
 void apply_heap(const Plan& plan, std::vector<std::string>& argv, Environment& environment) {
   if (!plan.heap || argv.empty()) {
     return;

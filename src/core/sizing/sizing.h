@@ -22,6 +22,11 @@ SizingRequest sizing_request(const ProgramConfig& program, const ContainerPart& 
 std::vector<Plan> plan_programs(const Resources& resources, const Config& config,
                                 const Environment& environment);
 
+// The plan of the program at `index` for so many workers, whatever its configuration says: its share of the
+// container stays.
+Plan plan_for_number(const Resources& resources, const Config& config, std::size_t index,
+                     const Environment& environment, unsigned workers);
+
 // Puts the heap flags where they reach the workers: into argv when the command is node itself, so
 // that what the program starts is left alone, else into NODE_OPTIONS. No effect when the plan has
 // no heap.

@@ -125,6 +125,11 @@ struct OverMemory {
   Bytes allowed;
 };
 
+// There are more workers by now, and it was started with a heap that is more than its part.
+struct HeapTooLarge {
+  Incarnation worker;
+};
+
 struct Exited {  // from waitpid(2): any process, ours or an orphan
   Pid pid;
   ExitStatus status;
@@ -175,8 +180,8 @@ using Event =
                  event::ServerClosed, event::SaidReady, event::Leaving, event::Retires,
                  event::Answered, event::Quiet, event::Signalled, event::LeavesByItself,
                  event::ServesOn, event::CannotRetire, event::AskedForPrimary, event::ChannelClosed,
-                 event::Unresponsive, event::OverMemory, event::Exited, event::ForwardSignal,
-                 event::DeadlineReached, event::TargetChanged, event::ScaleBy, event::ReloadAsked,
-                 event::RestartAsked, event::StopAsked, event::NobodyLeft>;
+                 event::Unresponsive, event::OverMemory, event::HeapTooLarge, event::Exited,
+                 event::ForwardSignal, event::DeadlineReached, event::TargetChanged, event::ScaleBy,
+                 event::ReloadAsked, event::RestartAsked, event::StopAsked, event::NobodyLeft>;
 
 }  // namespace ni

@@ -23,12 +23,12 @@ namespace ni {
 
 enum class SlotState : std::uint8_t { vacant, occupied, backing_off, finished };
 
-// Why a worker that works is replaced. Guards (age, memory) take one worker at a time, whatever the
+// Why a worker that works is replaced. Guards (age, memory, a heap that is too large by now) take one worker at a time, whatever the
 // surge, and try again later when the successor fails.
-enum class ReplaceFor : std::uint8_t { reload, restart, age, memory };
+enum class ReplaceFor : std::uint8_t { reload, restart, age, memory, heap };
 std::string_view to_string(ReplaceFor reason);
 inline bool is_guard(ReplaceFor reason) {
-  return reason == ReplaceFor::age || reason == ReplaceFor::memory;
+  return reason == ReplaceFor::age || reason == ReplaceFor::memory || reason == ReplaceFor::heap;
 }
 
 struct Death {

@@ -255,29 +255,6 @@ void Supervisor::handle(const event::Unresponsive& event, Turn turn) {
   end(*worker, EndReason::unresponsive, turn);
 }
 
-void Supervisor::handle(const event::OverMemory& event, Turn turn) {
-  Worker* worker = find(event.worker);
-  if (worker == nullptr || !worker->is_ready() || slot_of(*worker).current != event.worker) {
-    return;
-  }
-  Slot& slot = slot_of(*worker);
-  if (slot.wants_replacement()) {
-    return;
-  }
-  std::string hint;
-  if (!worker->stable) {  // what comes after it may soon be there again: not as fast as it can
-    slot.replace_after =
-        turn.now + slot.backoff.next(program_of(*worker).config.restart_backoff, random_);
-    hint = ", so soon after its start (is NODEINIT_MAX_MEMORY too small?)";
-  }
-  slot.replace_through = event.worker;
-  slot.replace_for = ReplaceFor::memory;
-  report(LogLevel::warn, "worker_over_memory",
-         fmt::format("uses {} of the {} it may have{}: it is drained and replaced",
-                     format_size(event.used), format_size(event.allowed), hint),
-         worker, turn);
-}
-
 void Supervisor::handle(const event::Exited& event, Turn turn) {
   if (hook_ && hook_->pid == event.pid) {
     hook_ended(event.status, event.last_words, turn);

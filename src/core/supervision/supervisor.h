@@ -116,6 +116,7 @@ class Supervisor {
   void handle(const event::ChannelClosed& event, Turn turn);
   void handle(const event::Unresponsive& event, Turn turn);
   void handle(const event::OverMemory& event, Turn turn);
+  void handle(const event::HeapTooLarge& event, Turn turn);
   void handle(const event::Exited& event, Turn turn);
   void handle(const event::ForwardSignal& event, Turn turn);
   void handle(const event::DeadlineReached& event, Turn turn);

@@ -19,6 +19,8 @@ std::string_view to_string(ReplaceFor reason) {
       return "age";
     case ReplaceFor::memory:
       return "memory";
+    case ReplaceFor::heap:
+      return "a smaller heap";
   }
   return "unknown";
 }
@@ -51,6 +53,47 @@ void Supervisor::begin_rollout(Program& program, Turn turn) {
     if (slot.state == SlotState::backing_off) {
       slot.retry_at = turn.now;  // what made it fail may be what the reload cures
     }
+  }
+}
+
+void Supervisor::handle(const event::OverMemory& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  if (worker == nullptr || !worker->is_ready() || slot_of(*worker).current != event.worker) {
+    return;
+  }
+  Slot& slot = slot_of(*worker);
+  if (slot.wants_replacement()) {
+    return;
+  }
+  std::string hint;
+  if (!worker->stable) {  // what comes after it may soon be there again: not as fast as it can
+    slot.replace_after =
+        turn.now + slot.backoff.next(program_of(*worker).config.restart_backoff, random_);
+    hint = ", so soon after its start (is NODEINIT_MAX_MEMORY too small?)";
+  }
+  slot.replace_through = event.worker;
+  slot.replace_for = ReplaceFor::memory;
+  report(LogLevel::warn, "worker_over_memory",
+         fmt::format("uses {} of the {} it may have{}: it is drained and replaced",
+                     format_size(event.used), format_size(event.allowed), hint),
+         worker, turn);
+}
+
+void Supervisor::handle(const event::HeapTooLarge& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  if (worker == nullptr || !worker->is_rising()) {
+    return;
+  }
+  if (worker->spare) {
+    end(*worker, EndReason::replaced, turn);
+    return;
+  }
+  Slot& slot = slot_of(*worker);
+  // A successor on its way, or the current one: the newer of them decides, and one that is to be
+  // replaced anyway is.
+  if (slot.replace_through < event.worker) {
+    slot.replace_through = event.worker;
+    slot.replace_for = ReplaceFor::heap;
   }
 }
 

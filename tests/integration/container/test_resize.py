@@ -1,7 +1,9 @@
 """A real cgroup's limits are changed while workers of a real Node serve."""
 
+import json
 import os
 import re
+import signal
 import time
 
 import pytest
@@ -180,4 +182,57 @@ def test_at_rest_it_wakes_at_most_once_a_second_for_the_limits_and_never_when_of
         woken = wake_ups(service.pid1.pid) - before
         assert woken <= most, f"{woken} times in {seconds} s"
         assert woken > 0 or resize == "off"
+        service.stop()
+
+
+def status(service):
+    return json.loads(service.pid1.ctl("status", "--json").out)["programs"][0]
+
+
+def test_more_workers_by_hand_share_the_memory_and_those_with_a_larger_heap_give_way(tmp_path):
+    with Service(tmp_path, cpus=1.5, memory=512 * MIB, NODEINIT_MAX_MEMORY="90%") as service:
+        service.wait_heaps(2, 194)
+        before = set(service.workers())
+        assert service.pid1.ctl("scale", "6").out == "node: 6 workers wanted\n"
+        service.wait_heaps(6, 37)
+        service.wait_workers(6)
+        assert not before & set(service.workers())
+        service.pid1.wait_line(r"scaled \(nodeinit ctl\): 2 → 6 workers, heap 194 → 37 MiB each; "
+                               r"2 workers with a larger heap are replaced, one at a time")  # fmt: skip
+        program = status(service)
+        assert (program["heap"], program["memory_per_worker"]) == (37 * MIB, 80 * MIB)
+        # Fewer: who runs has room enough, who comes has more.
+        running = set(service.workers())
+        assert service.pid1.ctl("scale", "2").code == 0
+        service.wait_workers(2)
+        assert set(service.workers()) <= running
+        assert "heap 37 → 194 MiB each" in service.pid1.err
+        os.kill(service.workers()[0], signal.SIGKILL)
+        service.pid1.wait_for(lambda: sorted(service.heaps()) == [37, 194])
+        # One more is too many for the one with the large heap alone.
+        service.pid1.send(signal.SIGTTIN)
+        service.pid1.wait_line(r"scaled \(SIGTTIN\): 2 → 3 workers, heap 194 → \d+ MiB each; 1 worker with a larger heap is replaced")
+        service.pid1.wait_for(lambda: len(service.heaps()) == 3 and max(service.heaps()) < 194)
+        service.stop()
+
+
+def test_a_number_asked_for_holds_until_the_limits_or_the_configuration_want_another(tmp_path):
+    with Service(tmp_path, cpus=1.5, memory=512 * MIB) as service:
+        service.wait_workers(2)
+        assert service.pid1.ctl("scale", "3").code == 0
+        service.wait_heaps(3, 114)
+        assert service.pid1.ctl("reload").code == 0
+        assert service.heaps() == [114] * 3
+        service.group.set_memory(384 * MIB)  # the number stays, the heaps shrink
+        service.pid1.wait_for(lambda: len(service.heaps()) == 3 and max(service.heaps()) < 114)
+        service.group.set_cpus(1)
+        service.wait_workers(1)
+        service.stop()
+
+
+def test_a_number_asked_for_is_bounded_as_the_setting_is(tmp_path):
+    with Service(tmp_path, cpus=1) as service:
+        refused = service.pid1.ctl("scale", "1025")
+        assert refused.code == 1 and "at most 1024 workers" in refused.err
+        assert len(service.workers()) == 1
         service.stop()

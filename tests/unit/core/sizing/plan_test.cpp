@@ -1,4 +1,5 @@
 #include "core/sizing/plan.h"
+#include "core/sizing/sizing.h"
 
 #include "support/catch.h"
 
@@ -157,4 +158,17 @@ TEST_CASE("the flags stand before the user's options, or at the end of NODE_OPTI
   CHECK(is_node("/opt/nodejs"));
   CHECK_FALSE(is_node("nodemon"));
   CHECK_FALSE(is_node("/node/"));
+}
+
+TEST_CASE("a number of workers by hand is planned with the program's share as it is") {
+  Config config;
+  config.programs.resize(2);
+  config.programs[0].share = 50;
+  config.programs[0].workers = {.kind = WorkerCount::Kind::exactly, .amount = 2};
+  const Resources resources = granted(2000, 1024);
+  const Plan before = plan_programs(resources, config, {}).front();
+  const Plan plan = plan_for_number(resources, config, 0, {}, 4);
+  CHECK(plan.workers == 4);
+  CHECK(plan.memory == before.memory);
+  CHECK(plan.memory_per_worker == Bytes{before.memory_per_worker->value / 2});
 }
