@@ -60,6 +60,7 @@ const std::map<std::string_view, Sample> kSamples = {
       {"9464", "localhost:80", ":65536", ":", "1.2.3:80", "1.2.3.256:1", "::1:80", "[]:80",
        "[:::::]:80", "[1:2]:80", "[1:2:3:4:5:6:7:8:9]:80", "[::12345]:80", "[1::2::3]:80",
        "[1.2.3.4::]:80", "http://x:80"}}},
+    {"adopt", {"off", "off", {"yes", "on", ""}}},
     {"http_detail", {"full", "full", {"none", "all", "full,plain"}}},
     {"control",
      {"/run/nodeinit.sock",
