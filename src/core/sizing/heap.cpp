@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <cstdint>
 
 #include <fmt/format.h>
 
@@ -35,13 +35,22 @@ bool is_heap_option(std::string_view word) {
 
 constexpr std::string_view kPercentage = "max-old-space-size-percentage";
 
-// "75" among 2 is "37.5"; what is no number is left to Node, which refuses it.
+// "75" among 2 is "37.5"; what is no number is left to Node, which refuses it. In thousandths, cut off:
+// a number that std::strtod would read depends on the locale.
 std::string divided(std::string_view number, unsigned among) {
-  const std::string text(number);
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  return end != text.c_str() && *end == '\0' && value > 0 ? fmt::format("{:.6g}", value / among)
-                                                          : text;
+  const auto point = std::min(number.find('.'), number.size());
+  std::string decimals(number.substr(std::min(point + 1, number.size())).substr(0, 3));
+  decimals.resize(3, '0');
+  const auto whole = parse_number<std::uint32_t>(number.substr(0, point));
+  const auto part = parse_number<std::uint32_t>(decimals);
+  if (!whole || !part) {
+    return std::string(number);
+  }
+  const std::uint64_t thousandths =
+      std::max<std::uint64_t>(1, (std::uint64_t{*whole} * 1000 + *part) / among);
+  std::string text = fmt::format("{}.{:03}", thousandths / 1000, thousandths % 1000);
+  text.erase(text.find_last_not_of('0') + 1);
+  return text.ends_with('.') ? text.substr(0, text.size() - 1) : text;
 }
 
 }  // namespace

@@ -193,6 +193,10 @@ TEST_CASE("a heap percentage is divided among those who would each take it of th
   CHECK(in_options("--max-old-space-size-percentage=many") ==
         "--max-old-space-size-percentage=many");
   CHECK(in_options("") == "");
+  CHECK(in_options("--max-old-space-size-percentage=0.5") ==
+        "--max-old-space-size-percentage=0.25");
+  CHECK(in_options("--max-old-space-size-percentage=33.3333") ==
+        "--max-old-space-size-percentage=16.666");
   const SizingRequest request{.workers = {.kind = WorkerCount::Kind::exactly, .amount = 3},
                               .heap_option = "--max-old-space-size-percentage=75"};
   CHECK(make_plan(granted(1000, 512), request).percentage_among == 3);
