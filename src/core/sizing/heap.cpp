@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include <fmt/format.h>
 
@@ -32,7 +33,75 @@ bool is_heap_option(std::string_view word) {
   return std::ranges::find(kHeapOptions, option_name(word)) != kHeapOptions.end();
 }
 
+constexpr std::string_view kPercentage = "max-old-space-size-percentage";
+
+// "75" among 2 is "37.5"; what is no number is left to Node, which refuses it. In thousandths, cut off:
+// a number that std::strtod would read depends on the locale.
+std::string divided(std::string_view number, unsigned among) {
+  const auto point = std::min(number.find('.'), number.size());
+  std::string decimals(number.substr(std::min(point + 1, number.size())).substr(0, 3));
+  decimals.resize(3, '0');
+  const auto whole = parse_number<std::uint32_t>(number.substr(0, point));
+  const auto part = parse_number<std::uint32_t>(decimals);
+  if (!whole || !part) {
+    return std::string(number);
+  }
+  const std::uint64_t thousandths =
+      std::max<std::uint64_t>(1, (std::uint64_t{*whole} * 1000 + *part) / among);
+  std::string text = fmt::format("{}.{:03}", thousandths / 1000, thousandths % 1000);
+  text.erase(text.find_last_not_of('0') + 1);
+  return text.ends_with('.') ? text.substr(0, text.size() - 1) : text;
+}
+
 }  // namespace
+
+bool is_heap_percentage(std::string_view option) {
+  return option_name(option) == kPercentage;
+}
+
+std::vector<std::string> with_divided_percentage(std::span<const std::string> argv,
+                                                 unsigned among) {
+  std::vector<std::string> result(argv.begin(), argv.end());
+  for (std::size_t i = 1; i < result.size(); ++i) {
+    std::string& word = result[i];
+    if (word == "--" || !word.starts_with('-') || word == "-") {
+      break;  // the script: the rest is its own
+    }
+    const auto equals = word.find('=');
+    if (is_heap_percentage(word) && equals != std::string::npos) {
+      word = word.substr(0, equals + 1) + divided(word.substr(equals + 1), among);
+    } else if (takes_next_word(word) && ++i < result.size() && is_heap_percentage(result[i - 1])) {
+      result[i] = divided(result[i], among);
+    }
+  }
+  return result;
+}
+
+std::string node_options_with_divided_percentage(std::string_view value, unsigned among) {
+  std::string result;
+  while (!value.empty()) {
+    const auto start = std::min(value.find_first_not_of(' '), value.size());
+    const auto end = std::min(value.find(' ', start), value.size());
+    const std::string_view word = value.substr(start, end - start);
+    const auto equals = word.find('=');
+    result += value.substr(0, start);
+    value.remove_prefix(end);
+    if (!is_heap_percentage(word)) {
+      result += word;
+    } else if (equals != std::string_view::npos) {
+      result += word.substr(0, equals + 1);
+      result += divided(word.substr(equals + 1), among);
+    } else {  // the number is the next word
+      const auto number = std::min(value.find_first_not_of(' '), value.size());
+      const auto after = std::min(value.find(' ', number), value.size());
+      result += word;
+      result += value.substr(0, number);
+      result += divided(value.substr(number, after - number), among);
+      value.remove_prefix(after);
+    }
+  }
+  return result;
+}
 
 SizedHeap size_heap(Bytes share) {
   // The semi spaces of the formula and the share from which each holds.

@@ -51,6 +51,12 @@ std::optional<std::string> heap_option_in_argv(std::span<const std::string> argv
 // The same in a NODE_OPTIONS value.
 std::optional<std::string> heap_option_in_node_options(std::string_view value);
 
+// Node's percentage is one of the whole container, and each worker would take it: whether that is the
+// option, and what is written there with the number divided.
+bool is_heap_percentage(std::string_view option);
+std::vector<std::string> with_divided_percentage(std::span<const std::string> argv, unsigned among);
+std::string node_options_with_divided_percentage(std::string_view value, unsigned among);
+
 // argv with the flags as Node's first options, before those of the user, which therefore win.
 std::vector<std::string> with_heap_flags(std::span<const std::string> argv, const HeapSize& heap);
 

@@ -177,6 +177,12 @@ void Planner::size_workers_heap() {
     plan_.heap_reason = "left to Node: switched off by setting";
   } else if (request_.heap_option) {
     plan_.heap_reason = "left alone: set by " + printable(*request_.heap_option, 80);
+    const unsigned among = plan_.workers + request_.spares;
+    if (is_heap_percentage(*request_.heap_option) && among > 1) {
+      plan_.percentage_among = among;
+      plan_.heap_reason = fmt::format("{} of the container, divided among {}",
+                                      printable(*request_.heap_option, 80), among);
+    }
   } else if (!per_worker) {
     plan_.heap_reason = "left to Node: neither a limit nor the machine's memory is known";
   } else {

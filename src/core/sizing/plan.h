@@ -43,6 +43,9 @@ struct Plan {
   std::optional<Bytes> memory_per_worker;
   std::optional<HeapSize> heap;  // nullopt: left to Node or the user
 
+  // The user's own percentage of the container is divided among so many; 1: it is left alone.
+  unsigned percentage_among = 1;
+
   std::string workers_reason;           // one line: "ceil(1.5 CPUs / 1.2) = 2"
   std::string heap_reason;              // one line
   std::vector<std::string> steps;       // the arithmetic of the workers, line by line

@@ -53,6 +53,17 @@ Plan plan_for_number(const Resources& resources, const Config& config, std::size
 }
 
 void apply_heap(const Plan& plan, std::vector<std::string>& argv, Environment& environment) {
+  const auto variable =
+      std::ranges::find(environment, kNodeOptions, &Environment::value_type::first);
+  if (plan.percentage_among > 1 && !argv.empty()) {
+    if (is_node(argv.front())) {
+      argv = with_divided_percentage(argv, plan.percentage_among);
+    }
+    if (variable != environment.end()) {
+      variable->second =
+          node_options_with_divided_percentage(variable->second, plan.percentage_among);
+    }
+  }
   if (!plan.heap || argv.empty()) {
     return;
   }
@@ -60,8 +71,6 @@ void apply_heap(const Plan& plan, std::vector<std::string>& argv, Environment& e
     argv = with_heap_flags(argv, *plan.heap);
     return;
   }
-  const auto variable =
-      std::ranges::find(environment, kNodeOptions, &Environment::value_type::first);
   if (variable == environment.end()) {
     environment.emplace_back(kNodeOptions, node_options_with_heap_flags({}, *plan.heap));
   } else {

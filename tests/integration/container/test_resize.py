@@ -236,3 +236,12 @@ def test_a_number_asked_for_is_bounded_as_the_setting_is(tmp_path):
         assert refused.code == 1 and "at most 1024 workers" in refused.err
         assert len(service.workers()) == 1
         service.stop()
+
+
+def test_a_heap_percentage_of_the_user_s_is_divided_among_the_workers(tmp_path):
+    with Service(tmp_path, cpus=1.5, memory=512 * MIB, NODE_OPTIONS="--max-old-space-size-percentage=75") as service:
+        service.wait_workers(2)
+        environ = open(f"/proc/{service.workers()[0]}/environ").read().split("\0")
+        assert "NODE_OPTIONS=--max-old-space-size-percentage=37.5" in environ
+        assert service.heaps() == []
+        service.stop()

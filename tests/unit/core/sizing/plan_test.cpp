@@ -172,3 +172,35 @@ TEST_CASE("a number of workers by hand is planned with the program's share as it
   CHECK(plan.memory == before.memory);
   CHECK(plan.memory_per_worker == Bytes{before.memory_per_worker->value / 2});
 }
+
+TEST_CASE("a heap percentage is divided among those who would each take it of the container") {
+  using Words = std::vector<std::string>;
+  CHECK(with_divided_percentage(Words{"node", "--max_old_space_size_percentage=75", "a.js",
+                                      "--max-old-space-size-percentage=9"},
+                                2) == Words{"node", "--max_old_space_size_percentage=37.5", "a.js",
+                                            "--max-old-space-size-percentage=9"});
+  CHECK(
+      with_divided_percentage(Words{"node", "--max-old-space-size-percentage", "50", "a.js"}, 4) ==
+      Words{"node", "--max-old-space-size-percentage", "12.5", "a.js"});
+  CHECK(with_divided_percentage(Words{"node", "--max-old-space-size-percentage"}, 4) ==
+        Words{"node", "--max-old-space-size-percentage"});
+  const auto in_options = [](std::string_view text) {
+    return node_options_with_divided_percentage(text, 2);
+  };
+  CHECK(in_options("--a  --max-old-space-size-percentage=75 -r 'x y'") ==
+        "--a  --max-old-space-size-percentage=37.5 -r 'x y'");
+  CHECK(in_options("--max-old-space-size-percentage 50") == "--max-old-space-size-percentage 25");
+  CHECK(in_options("--max-old-space-size-percentage=many") ==
+        "--max-old-space-size-percentage=many");
+  CHECK(in_options("") == "");
+  CHECK(in_options("--max-old-space-size-percentage=0.5") ==
+        "--max-old-space-size-percentage=0.25");
+  CHECK(in_options("--max-old-space-size-percentage=33.3333") ==
+        "--max-old-space-size-percentage=16.666");
+  const SizingRequest request{.workers = {.kind = WorkerCount::Kind::exactly, .amount = 3},
+                              .heap_option = "--max-old-space-size-percentage=75"};
+  CHECK(make_plan(granted(1000, 512), request).percentage_among == 3);
+  SizingRequest other = request;
+  other.heap_option = "--max-old-space-size=75";
+  CHECK(make_plan(granted(1000, 512), other).percentage_among == 1);
+}
