@@ -221,3 +221,23 @@ TEST_CASE("a slot that has finished is started again when a person restarts it")
   CHECK(world.ready_workers() == 2);
   require_lawful(world);
 }
+
+TEST_CASE("who has set no time waits for a slow worker, and is told; a reload ends all the same") {
+  World world(5, {}, {web(2)}, {.never_listens = 1});
+  world.start();
+  world.run_for(1s);
+  const Incarnation first = world.some_worker();
+  world.tell(event::AskedForSocket{first});  // a server, slow to listen
+  world.run_for(10min);
+  REQUIRE(world.supervisor().workers().contains(first));
+  CHECK(world.supervisor().workers().at(first).state == WorkerState::starting);
+  world.tell(event::Listening{first, true});
+  CHECK(world.supervisor().workers().at(first).is_ready());
+  world.tell(event::ReloadAsked{});
+  world.run_for(11min);
+  CHECK(world.supervisor().programs()[0].rollout);  // it may take as long as that one did, and more
+  world.run_for(40min);
+  CHECK_FALSE(world.supervisor().programs()[0].rollout);
+  CHECK(world.supervisor().workers().at(first).is_ready());
+  require_lawful(world);
+}

@@ -107,7 +107,7 @@ struct ProgramConfig {
   std::optional<unsigned> max_workers;
   Balance balance = Balance::kernel;
   Readiness ready = Readiness::listen;
-  Duration ready_timeout = 60s;
+  std::optional<Duration> ready_timeout;  // unset: see Supervisor::patience()
   ReadyShare ready_workers;
   StopStyle stop = StopStyle::automatic;
   std::optional<Signal> stop_signal;  // nullopt: the one that came, else SIGTERM
@@ -137,6 +137,7 @@ struct Config {
   Mode mode = Mode::automatic;
   Duration grace = 8s;  // 28 s in Kubernetes; from SIGTERM to the last SIGKILL
   Duration stop_delay = 0s;
+  std::optional<MemoryAmount> memory;  // to plan with; nullopt: all of the limit
   FollowResize resize = FollowResize::on;
   LogMode log = LogMode::automatic;
   LogJson log_json = LogJson::merge;

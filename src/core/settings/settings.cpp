@@ -146,6 +146,9 @@ bool any_text(std::string_view text, std::string& value) {
 bool memory(std::string_view text, MemoryAmount& value) {
   return read_value(text, value);
 }
+bool positive(std::string_view text, Duration& value) {
+  return read_value(text, value) && value > 0s;
+}
 bool age(std::string_view text, Duration& value) {
   return read_value(text, value) && value >= 1s;
 }
@@ -227,12 +230,19 @@ constexpr Setting kSettings[] = {
      "on "
      "a Unix socket or UDP port), at process.send('ready'), or once it runs",
      read<&P::ready>, show<&P::ready>},
-    {"ready_timeout", word, program, "60s", "TIME", kTimeAboveZero,
-     "not ready by then: that worker failed", read_positive<&P::ready_timeout>,
-     show<&P::ready_timeout>},
+    {"ready_timeout", word, program, "none", "TIME", "none or a time above zero such as 90s",
+     "not ready by then: that worker failed; none: after 60s a line, and it goes on (the successor "
+     "of a reload fails after 60s, or three times what the worker before it took)",
+     read_optional<&P::ready_timeout, positive>, show_or_none<&P::ready_timeout>},
     {"ready_workers", word, program, "1", "N|P%", "a number from 1 to 1024 or 1% to 100%",
      "the container is ready (/readyz, ctl health) while so many of the wanted workers are",
      read<&P::ready_workers>, show<&P::ready_workers>},
+    {"memory", word, container, "none", "SIZE|P%",
+     "none, a size of at least 1M such as 300M or 1GiB, or 1% to 100% of the limit",
+     "what to plan workers and heaps with (none: all of the limit), where others need a part of "
+     "the container's memory (a "
+     "tmpfs, a browser, another process)",
+     read_optional<&C::memory, memory>, show_or_none<&C::memory>},
     {"grace", word, container, "28s in Kubernetes, else 8s", "TIME", kTime,
      "whole time from SIGTERM to the last SIGKILL", read<&C::grace>, show<&C::grace>},
     {"stop_delay", word, container, "0s", "TIME", kTime,

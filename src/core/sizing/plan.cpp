@@ -22,7 +22,7 @@ std::uint64_t part(Count amount, unsigned thousandths) {
 class Planner {
  public:
   Planner(const Resources& resources, const SizingRequest& request)
-      : resources_(resources), request_(request) {}
+      : resources_(resources), request_(request), is_bounded_(resources.memory_limit.has_value()) {}
 
   Plan make() {
     take_share();
@@ -38,6 +38,7 @@ class Planner {
   };
 
   void take_share();
+  std::optional<Bytes> memory_by_setting(std::optional<Bytes> all);
   Count by_cpu(MilliCpu cpus);
   // `count`, or as many as fit into the memory.
   Count capped_by_memory(Count count);
@@ -49,6 +50,7 @@ class Planner {
 
   const Resources& resources_;
   const SizingRequest& request_;
+  bool is_bounded_;  // the memory is ours to use up, by a limit or as the user says
   Plan plan_;
 };
 
@@ -61,11 +63,19 @@ void Planner::take_share() {
     step(fmt::format("this program's share: {} % = {} CPUs",
                      format_cpus({request_.cpu_share * 100}), format_cpus(plan_.cpus)));
   }
+  std::optional<Bytes> all;
   if (resources_.memory) {
-    plan_.memory = Bytes{part(resources_.memory->value.value, request_.memory_share)};
-    step(fmt::format("memory to use: {} ({}{})", format_size(resources_.memory->value),
+    all = resources_.memory->value;
+    step(fmt::format("memory to use: {} ({}{})", format_size(*all),
                      resources_.memory_limit ? "" : "no limit, all of the machine: ",
                      resources_.memory->source));
+  }
+  if (const auto planned = memory_by_setting(all)) {
+    all = planned;
+    step(fmt::format("memory to plan with: {} (NODEINIT_MEMORY)", format_size(*all)));
+  }
+  if (all) {
+    plan_.memory = Bytes{part(all->value, request_.memory_share)};
     if (request_.memory_share < 1000) {
       step(fmt::format("this program's share: {} % = {}",
                        format_cpus({request_.memory_share * 100}), format_size(*plan_.memory)));
@@ -73,6 +83,25 @@ void Planner::take_share() {
   } else {
     step("memory to use: not known");
   }
+}
+
+// Never more than a limit. A size is one where the container has none; a share of nothing is nothing.
+std::optional<Bytes> Planner::memory_by_setting(std::optional<Bytes> all) {
+  if (!request_.memory || (request_.memory->percent != 0 && !all)) {
+    return std::nullopt;
+  }
+  if (request_.memory->percent != 0) {
+    return Bytes{all->value / 100 * request_.memory->percent};
+  }
+  const Bytes wanted = request_.memory->bytes;
+  if (resources_.memory_limit && wanted.value > resources_.memory_limit->value.value) {
+    plan_.warnings.push_back(
+        fmt::format("NODEINIT_MEMORY is {}, the container's limit {}: that is planned with",
+                    format_size(wanted), format_size(resources_.memory_limit->value)));
+    return resources_.memory_limit->value;
+  }
+  is_bounded_ = true;
+  return wanted;
 }
 
 Planner::Count Planner::by_cpu(MilliCpu cpus) {
@@ -164,11 +193,11 @@ void Planner::size_workers_heap() {
         plan_.memory->value > reserve.value ? plan_.memory->value - reserve.value : 0;
     const std::uint64_t sharers = std::uint64_t{plan_.workers} + request_.spares;
     per_worker = Bytes{left / sharers};
-    if (resources_.memory_limit) {
+    if (is_bounded_) {
       plan_.memory_per_worker = per_worker;
     }
     heap_step(fmt::format("{}memory per worker: ({} - {} reserve) / {}{} = {}",
-                          resources_.memory_limit ? "" : "no limit; were the machine ours, ",
+                          is_bounded_ ? "" : "no limit; were the machine ours, ",
                           format_size(*plan_.memory), format_size(reserve), sharers,
                           request_.spares > 0 ? " (spares counted)" : "",
                           format_size(*per_worker)));
@@ -191,7 +220,7 @@ void Planner::size_workers_heap() {
     plan_.heap_reason =
         fmt::format("{} - {} MiB outside the heap - 3 x {} MiB semi space",
                     format_size(*per_worker), kOutsideHeapMib, sized.size.semi_space_mib);
-    if (!resources_.memory_limit && plan_.heap->old_space_mib > kNodesLargestDefaultMib) {
+    if (!is_bounded_ && plan_.heap->old_space_mib > kNodesLargestDefaultMib) {
       plan_.heap->old_space_mib = kNodesLargestDefaultMib;
       plan_.heap_reason = fmt::format(
           "no memory limit: the machine's memory is shared, not above Node's own largest default");

@@ -32,6 +32,7 @@ struct SizingRequest {
   // This program's part of the container, in thousandths (core/sizing/shares.h).
   unsigned cpu_share = 1000;
   unsigned memory_share = 1000;
+  std::optional<MemoryAmount> memory = std::nullopt;  // of the container, to plan with
 };
 
 struct Plan {

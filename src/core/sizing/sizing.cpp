@@ -36,8 +36,9 @@ std::vector<Plan> plan_programs(const Resources& resources, const Config& config
   const auto parts = share_out(config.programs, resources.cpus.value);
   std::vector<Plan> plans;
   for (std::size_t i = 0; i < config.programs.size(); ++i) {
-    plans.push_back(
-        make_plan(resources, sizing_request(config.programs[i], parts[i], environment)));
+    SizingRequest request = sizing_request(config.programs[i], parts[i], environment);
+    request.memory = config.memory;
+    plans.push_back(make_plan(resources, request));
   }
   return plans;
 }
@@ -46,6 +47,7 @@ Plan plan_for_number(const Resources& resources, const Config& config, std::size
                      const Environment& environment, unsigned workers) {
   const auto parts = share_out(config.programs, resources.cpus.value);
   SizingRequest request = sizing_request(config.programs[index], parts[index], environment);
+  request.memory = config.memory;
   request.workers = {.kind = WorkerCount::Kind::exactly, .amount = workers};
   Plan plan = make_plan(resources, request);
   plan.workers_reason = "as asked for since the start";

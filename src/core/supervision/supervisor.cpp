@@ -199,7 +199,7 @@ void Supervisor::handle(const event::AskedForSocket& event, Turn turn) {
   }
   // From here on it is known to be a server, so that it can be late.
   if (worker->state == WorkerState::starting && (could_be_job || !worker->deadline)) {
-    worker->deadline = turn.now + program_of(*worker).config.ready_timeout;
+    worker->deadline = turn.now + patience(program_of(*worker), *worker);
   }
   became_server(program_of(*worker), turn);
 }

@@ -161,6 +161,8 @@ class Supervisor {
               const Told& story, Turn turn);
   void change_target(Program& program, unsigned workers, Turn turn);
   void set_target(Program& program, unsigned workers, Turn turn);
+  Duration patience(const Program& program, const Worker& worker) const;
+  static std::string started_for(const Worker& worker, Turn turn);
   void worker_deadline(Worker& worker, Turn turn);
   void ready_deadline(Worker& worker, Turn turn);
 

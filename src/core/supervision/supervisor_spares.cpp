@@ -63,7 +63,7 @@ void Supervisor::promote(Worker& spare, Slot& slot, Turn turn) {
   spare.slot = slot.id;
   occupy(slot, spare.incarnation);
   input(spare, WorkerInput::promoted, turn);
-  spare.deadline = turn.now + program_of(spare).config.ready_timeout;
+  spare.deadline = turn.now + patience(program_of(spare), spare);
   report(LogLevel::info, "spare_promoted", "was a spare and takes the slot", &spare, turn);
   turn.out.push_back(action::Promote{spare.incarnation, slot.id});
   // What it said while it was parked holds.

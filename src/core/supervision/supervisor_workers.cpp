@@ -93,8 +93,8 @@ void Supervisor::spawn(Program& program, Slot& slot, Turn turn) {
   worker.chain = program.adopts;
   // A program that may be a job has all the time it wants, only a line is said then; a server is late
   // when others of it have listened, or when readiness is what the user has chosen a sign for.
-  worker.deadline = turn.now + program.config.ready_timeout;
   occupy(slot, worker.incarnation);
+  worker.deadline = turn.now + patience(program, worker);
   turn.out.push_back(action::Spawn{.worker = worker.incarnation,
                                    .program = program.id,
                                    .slot = slot.id,
@@ -136,6 +136,28 @@ void Supervisor::input(Worker& worker, WorkerInput input, Turn turn) {
   }
 }
 
+// How long a worker may take to be ready, or until a line says that it is not. Where nobody has said
+// how long, a successor may take as long as its predecessor did, and more: the old one serves on, but
+// a reload must end.
+Duration Supervisor::patience(const Program& program, const Worker& worker) const {
+  constexpr Duration kUsual = 60s;
+  if (program.config.ready_timeout) {
+    return *program.config.ready_timeout;
+  }
+  const Slot& slot = program.slots[worker.slot.value];
+  const auto predecessor =
+      slot.successor == worker.incarnation ? workers_.find(*slot.current) : workers_.end();
+  const bool known = predecessor != workers_.end() && predecessor->second.ready_at.has_value();
+  return known ? std::max(kUsual,
+                          3 * (*predecessor->second.ready_at - predecessor->second.spawned_at))
+               : kUsual;
+}
+
+std::string Supervisor::started_for(const Worker& worker, Turn turn) {
+  return format_duration(
+      std::chrono::duration_cast<std::chrono::milliseconds>(turn.now - worker.spawned_at));
+}
+
 void Supervisor::worker_deadline(Worker& worker, Turn turn) {
   Program& program = program_of(worker);
   if (worker.state == WorkerState::starting && may_be_job(worker)) {
@@ -145,18 +167,25 @@ void Supervisor::worker_deadline(Worker& worker, Turn turn) {
                        "and is not ready. If it is a consumer that listens on nothing, set "
                        "NODEINIT_READY=online; if it is a job or to be run once, set "
                        "NODEINIT_MODE=single",
-                       format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(
-                           turn.now - worker.spawned_at))),
+                       started_for(worker, turn)),
            &worker, turn);
   } else if (worker.state == WorkerState::starting && worker.elsewhere) {
     report(LogLevel::error, "worker_listens_elsewhere",
            "listens nowhere where the worker before it does: it is ended", &worker, turn);
     end(worker, EndReason::never_ready, turn);
+  } else if (worker.state == WorkerState::starting && !program.config.ready_timeout &&
+             program.slots[worker.slot.value].successor != worker.incarnation) {
+    worker.deadline.reset();
+    report(
+        LogLevel::warn, "worker_not_ready",
+        fmt::format("has not been ready for {}: it goes on. NODEINIT_READY_TIMEOUT says when one "
+                    "has failed and is replaced",
+                    started_for(worker, turn)),
+        &worker, turn);
   } else if (worker.state == WorkerState::starting) {
     report(LogLevel::error, "worker_never_ready",
-           fmt::format("was not ready within {}: it is ended",
-                       format_duration(program.config.ready_timeout)),
-           &worker, turn);
+           fmt::format("was not ready within {}: it is ended", started_for(worker, turn)), &worker,
+           turn);
     end(worker, EndReason::never_ready, turn);
   } else if (worker.state == WorkerState::retiring) {
     retiring_deadline(worker, turn);

@@ -25,6 +25,7 @@ const std::map<std::string_view, Sample> kSamples = {
     {"max_workers", {"8", "8", {"0", "-1", "auto", "1025", "99999999999999999999"}}},
     {"balance", {"client-ip", "client-ip", {"random", "client_ip"}}},
     {"ready", {"message", "message", {"yes", "http"}}},
+    {"memory", {"70%", "70%", {"70", "0%", "101%", "1K", "much"}}},
     {"ready_timeout", {"90s", "90s", {"5 parsecs", "5", "0", "0s", "-1s", "1s2", "", "99999d"}}},
     {"grace", {"1.5s", "1500ms", {"10", "soon", "off"}}},
     {"stop_delay", {"2s", "2s", {"10", "none"}}},

@@ -204,3 +204,22 @@ TEST_CASE("a heap percentage is divided among those who would each take it of th
   other.heap_option = "--max-old-space-size=75";
   CHECK(make_plan(granted(1000, 512), other).percentage_among == 1);
 }
+
+TEST_CASE("what is planned with may be less than the limit, and is a limit where there is none") {
+  Resources resources = granted(2000, 1000);
+  SizingRequest request{.workers = {.kind = WorkerCount::Kind::exactly, .amount = 2}};
+  const Bytes all = *make_plan(resources, request).memory_per_worker;
+  request.memory = MemoryAmount{.percent = 50};
+  const Plan half = make_plan(resources, request);
+  CHECK(half.memory == Bytes{500 * kMiB});
+  CHECK(half.memory_per_worker->value < all.value);
+  request.memory = MemoryAmount{.bytes = Bytes{400 * kMiB}};
+  CHECK(make_plan(resources, request).memory == Bytes{400 * kMiB});
+  request.memory = MemoryAmount{.bytes = Bytes{4000 * kMiB}};
+  const Plan more = make_plan(resources, request);
+  CHECK(more.memory == Bytes{1000 * kMiB});
+  CHECK(more.warnings.size() == 1);
+  resources.memory_limit.reset();
+  request.memory = MemoryAmount{.bytes = Bytes{400 * kMiB}};
+  CHECK(make_plan(resources, request).memory_per_worker.has_value());
+}
