@@ -232,7 +232,9 @@ def test_a_number_asked_for_holds_until_the_limits_or_the_configuration_want_ano
 
 def test_a_number_asked_for_is_bounded_as_the_setting_is(tmp_path):
     with Service(tmp_path, cpus=1) as service:
-        refused = service.pid1.ctl("scale", "1025")
+        wrong = service.pid1.ctl("scale", "1025")
+        assert wrong.code == 64 and "from 1 to 1024" in wrong.err
+        refused = service.pid1.ctl("scale", "+1024")
         assert refused.code == 1 and "at most 1024 workers" in refused.err
         assert len(service.workers()) == 1
         service.stop()

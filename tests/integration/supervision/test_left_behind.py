@@ -36,7 +36,10 @@ class Leaving:
         """{pid of the worker that has started it: [pids]}"""
         found = {}
         for process in self.pid1.processes():
-            of = re.search(rb"(?:^|\0)OF=(\d+)", Path(f"/proc/{process.pid}/environ").read_bytes()) if process.state != "Z" else None
+            try:
+                of = re.search(rb"(?:^|\0)OF=(\d+)", Path(f"/proc/{process.pid}/environ").read_bytes())
+            except OSError:
+                continue  # it has just ended
             if of:
                 found.setdefault(int(of[1]), []).append(process.inner_pid)
         return found
