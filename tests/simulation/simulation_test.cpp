@@ -151,7 +151,7 @@ TEST_CASE("with surge 0 a reload takes one worker down at a time") {
 }
 
 TEST_CASE("a broken release ends the reload and costs no capacity") {
-  for (const Temper broken :
+  for (const Temper& broken :
        {Temper{.crashes_at_start = 1}, Temper{.never_listens = 1}, Temper{.spawn_fails = 1}}) {
     ProgramPlan plan = web(3);
     plan.config.ready_timeout = 5s;

@@ -53,8 +53,8 @@ Result<void> Runtime::open_control() {
       {.status = [this] { return status(); },
        .post =
            [this](Event event) {
-             if (const auto* wanted = std::get_if<event::TargetChanged>(&event)) {
-               want_workers(wanted->program, wanted->workers, "nodeinit ctl");
+             if (const auto* scale = std::get_if<event::TargetChanged>(&event)) {
+               want_workers(scale->program, scale->workers, "nodeinit ctl");
              } else {
                post(std::move(event));
              }
