@@ -24,7 +24,7 @@ ActingAs::ActingAs(const UserIds* user) {
   Ours ours{.user = ::geteuid(), .group = ::getegid(), .groups = {}};
   ours.groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
   if (::getgroups(static_cast<int>(ours.groups.size()), ours.groups.data()) < 0) {
-    return;  // nobody else can change their number: not seen to fail
+    ours.groups.clear();  // nobody else changes their number: it is not seen to fail
   }
   set_groups(user->groups);
   (void)::setfsgid(user->gid);
