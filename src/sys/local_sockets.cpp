@@ -115,8 +115,7 @@ std::vector<std::string> abstract_names(std::string_view beginning) {
     }
   }
   std::ranges::sort(found);
-  const auto twice = std::ranges::unique(found);
-  found.erase(twice.begin(), twice.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
 }
 

@@ -7,6 +7,7 @@
 #include <new>
 
 namespace ni::sys {
+// NOLINTBEGIN(cppcoreguidelines-no-malloc): what stands below the library's own ways to memory.
 namespace {
 
 // Below malloc's threshold for mappings of their own (M_MMAP_THRESHOLD, mallopt(3)): a mapping that
@@ -77,4 +78,5 @@ void* reallocate(void* block, std::size_t size) {
                    : until_found([block, size] { return std::realloc(block, size); });
 }
 
+// NOLINTEND(cppcoreguidelines-no-malloc)
 }  // namespace ni::sys
