@@ -7,10 +7,19 @@ of the test that ran are gone.
 import signal
 
 import pytest
+from support import cgroup
 
 
 def pytest_configure():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_sessionstart():
+    cgroup.sweep()
+
+
+def pytest_sessionfinish():
+    cgroup.sweep()
 
 
 def pytest_addoption(parser):

@@ -5,12 +5,14 @@
     group.set_cpus(2), group.set_memory(bytes)     live; None: no limit
     group.path("cpu") -> Path                      its folder in a controller's tree
     group.processes() -> [pid]
+    sweep()                                        what killed runs have left behind
     available() -> bool                            False where cgroups may not be made: skip the test
 
 It is made below the root of the tree, not below the test's own group (which may have a limit of its own).
 """
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -103,6 +105,18 @@ class Group:
                 os.kill(int(pid), signal.SIGKILL)
             except ProcessLookupError:
                 pass
+
+
+def sweep():
+    """Removes the groups of runs that were killed before they could: a name says which process made it."""
+    for folder in ROOT.glob("**/nodeinit-test-*"):
+        made_by = re.fullmatch(r"nodeinit-test-(?:\w+-)?(\d+)-\d+", folder.name)
+        if made_by and not Path(f"/proc/{made_by[1]}").exists():
+            try:
+                Group._kill_all(folder)
+                folder.rmdir()
+            except OSError:
+                pass  # somebody still dies in it: the next run's
 
 
 def _try_write(path, text):
