@@ -15,6 +15,8 @@
 namespace ni::app {
 namespace {
 
+constexpr std::chrono::milliseconds kRest{100};
+
 Environment environment_of(const std::vector<std::string>& entries) {
   Environment environment;
   for (const std::string& entry : entries) {
@@ -48,16 +50,17 @@ AdoptionServer::AdoptionServer(uv_loop_t* loop, sys::UniqueFd listener, std::str
       listener_(std::move(listener)),
       address_(std::move(address)),
       hooks_(std::move(hooks)),
-      accepting_(loop, listener_.get(), [this](int /*events*/) { accept(); }) {
+      accepting_(loop, listener_.get(), [this](int /*events*/) { accept(); }),
+      rest_(loop, [this] { accepting_.watch(UV_READABLE); }) {
   accepting_.watch(UV_READABLE);
 }
 
 void AdoptionServer::accept() {
   auto accepted = sys::accept(listener_.get());
   if (!accepted) {
-    // No descriptor left. Whoever waits there is a program before its first listen, which goes on
-    // as it is: nothing is lost but siblings.
+    // No descriptor left. Whoever waits there too long goes on as it is.
     accepting_.watch(0);
+    rest_.start(kRest);
     return;
   }
   if (!*accepted) return;

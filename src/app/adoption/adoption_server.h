@@ -16,6 +16,7 @@
 #include "app/adoption/adopted.h"
 #include "app/adoption/rights.h"
 #include "loop/poll.h"
+#include "loop/timer.h"
 
 namespace ni::app {
 
@@ -61,6 +62,7 @@ class AdoptionServer {
   std::string address_;
   Hooks hooks_;
   loop::Poll accepting_;
+  loop::Timer rest_;  // until the next try, when there was no descriptor left
   std::map<std::uint64_t, Client> clients_;  // in the order of their coming
   std::uint64_t last_id_ = 0;
 };

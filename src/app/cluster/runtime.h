@@ -144,6 +144,7 @@ class Runtime final : public Host {
   void adopt(Incarnation worker, AdoptedProcess process, sys::UniqueFd channel);
   void let_go_of_adopted_outputs();
   bool only_forwards_to_chain(Signal signal, std::optional<SignalValue> value);
+  loop::LogPump::Ends open_outputs(const action::Spawn& spawn);
   void follow_start(const action::Spawn& spawn, BegunStart begun);
   void send_signal(const action::SendSignal& wanted) const;
   void report(const action::Report& report);

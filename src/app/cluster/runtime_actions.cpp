@@ -156,23 +156,28 @@ void Runtime::spawn(const action::Spawn& wanted) {
         .worker = wanted.worker, .exit_code = 126, .reason = to_string(there.error())});
     return;
   }
-  auto ends = pump_.open(wanted.worker, deployment_.of(wanted.program).config.name, wanted.slot,
-                         one_has_failed_);
-  if (!ends) {
-    log_.warn("log_pipe_failed", to_string(ends.error()) + ", its output passes as it is");
-    ends = loop::LogPump::Ends{};
-  }
+  const loop::LogPump::Ends ends = open_outputs(wanted);
   WorkerPlace place = place_of(wanted);
   if (launcher_of(wanted.program).has_module()) {
     place.module = module_path();
   }
-  WorkerOutput output{.out = ends->out.get(), .err = ends->err.get()};
+  WorkerOutput output{.out = ends.out.get(), .err = ends.err.get()};
   if (const auto& adopted = deployment_.of(wanted.program).adopted) {
     if (adopted->out) output.out = adopted->out->get();
     if (adopted->err) output.err = adopted->err->get();
   }
   auto begun = launcher_of(wanted.program).start(wanted, channel->get(), output, place);
   follow_start(wanted, std::move(begun));
+}
+
+loop::LogPump::Ends Runtime::open_outputs(const action::Spawn& wanted) {
+  auto ends = pump_.open(wanted.worker, deployment_.of(wanted.program).config.name, wanted.slot,
+                         one_has_failed_);
+  if (!ends) {
+    log_.warn("log_pipe_failed", to_string(ends.error()) + ", its output passes as it is");
+    return {};
+  }
+  return *std::move(ends);
 }
 
 void Runtime::follow_start(const action::Spawn& wanted, BegunStart begun) {

@@ -67,20 +67,15 @@ void Runtime::spawn_chain(const action::Spawn& wanted) {
         .worker = wanted.worker, .exit_code = 126, .reason = to_string(there.error())});
     return;
   }
-  auto ends = pump_.open(wanted.worker, deployment_.of(wanted.program).config.name, wanted.slot,
-                         one_has_failed_);
-  if (!ends) {
-    log_.warn("log_pipe_failed", to_string(ends.error()) + ", its output passes as it is");
-    ends = loop::LogPump::Ends{};
-  }
+  const loop::LogPump::Ends ends = open_outputs(wanted);
   Chain& chain = chains_[wanted.worker];
-  chain.outputs = {sys::identity_of(ends->out ? ends->out.get() : STDOUT_FILENO),
-                   sys::identity_of(ends->err ? ends->err.get() : STDERR_FILENO)};
+  chain.outputs = {sys::identity_of(ends.out ? ends.out.get() : STDOUT_FILENO),
+                   sys::identity_of(ends.err ? ends.err.get() : STDERR_FILENO)};
   WorkerPlace place = place_of(wanted);
   place.module = module_path();
   auto begun = launcher_of(wanted.program)
                    .start_chain(wanted, adoption_->address(),
-                                {.out = ends->out.get(), .err = ends->err.get()}, place);
+                                {.out = ends.out.get(), .err = ends.err.get()}, place);
   follow_start(wanted, std::move(begun));
 }
 
