@@ -109,12 +109,7 @@ TEST_CASE("the first failure's code is the container's when none is restarted") 
   world.start();
   world.run_for(20s);
   const auto end = [&](std::size_t slot, int code) {
-    const Worker& worker =
-        world.supervisor().workers().at(*world.supervisor().programs()[0].slots[slot].current);
-    world.tell(event::Exited{.pid = *worker.pid,
-                             .status = ExitStatus::exited(code),
-                             .out_of_memory = false,
-                             .last_words = ""});
+    world.end(*world.supervisor().programs()[0].slots[slot].current, ExitStatus::exited(code));
   };
   end(0, 3);
   end(1, 4);

@@ -75,6 +75,7 @@ Temper temper_from(Random& random) {
                 .busy_loop = maybe(2),
                 .leaves_unasked = maybe(3),
                 .slow_exit = maybe(2),
+                .leaves_behind = maybe(1),
                 .hook_fails = maybe(2),
                 .hook_hangs = maybe(2),
                 .start_time = Duration(random.below(5'000'000'000) + 1'000'000)};

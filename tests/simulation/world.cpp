@@ -68,6 +68,10 @@ void World::happen(const Later& later) {
     if (channel_first) {
       step(event::ChannelClosed{process.worker});
     }
+    if (supervisor_.workers().contains(process.worker)) {  // and no hook, nobody's
+      reaped_.insert(exited->pid);
+      if (temper_.leaves_behind != 0 && random_.chance(temper_.leaves_behind)) leave_behind();
+    }
     processes_.erase(exited->pid);
     step(later.event);
     if (process.channel_open && !channel_first) {
@@ -155,15 +159,19 @@ void World::perform(const Action& action) {
                      }
                    }
                  },
-                 [&](const action::SignalRemaining& sent) {
-                   for (auto& [pid, process] : processes_) {
-                     law(sent.signal == signals::term || sent.signal == signals::kill,
-                         "the sweep is TERM, then KILL");
-                     die(pid, ExitStatus::killed_by(sent.signal), 1ms);
-                   }
-                   if (processes_.empty()) {
-                     later(0s, event::NobodyLeft{});
-                   }
+                 [&](const action::SignalRemaining& sent) { sweep(sent.signal); },
+                 [&](const action::Forget& forgotten) { forget(forgotten); },
+                 [&](const action::SetSlots& set) {
+                   law(set.slots == supervisor_.programs()[set.program.value].target,
+                       "workers are told as many slots as there are to be");
+                 },
+                 [&](const action::StopAccepting&) {
+                   law(!std::exchange(ending_.refuses, true), "clients are refused from once on");
+                 },
+                 [&](const action::CloseListeners& close) {
+                   ending_.listeners_closed |= !close.program;
+                   law(close.program || supervisor_.workers().empty(),
+                       "listeners close when no worker is left");
                  },
                  [&](const action::RolloutEnded& ended) { rollouts_.push_back(ended); },
                  [&](const action::Finish& finish) { finished_ = finish; },
@@ -171,7 +179,6 @@ void World::perform(const Action& action) {
                    law(report.plain.value_or(report.message).find(kSecret) == std::string::npos,
                        "what a program has said last is told in full reports alone");
                  },
-                 [](const auto&) {},
              },
              action);
 }
@@ -254,7 +261,55 @@ void World::run_hook(const action::RunHook& wanted) {
   }
 }
 
+// A daemon of a worker's own: its death is nobody's, and a stop must not leave it behind.
+void World::leave_behind() {
+  const Pid pid = *Pid::from(++last_pid_);
+  Process process;
+  process.channel_open = false;
+  process.left_behind = true;
+  process.ignores_term = random_.chance(3);
+  process.stopped = random_.chance(3);
+  processes_.emplace(pid, process);
+  if (random_.chance(2)) {
+    die(pid, ExitStatus::exited(0), Duration(random_.below(60'000'000'000)));
+  }
+}
+
+void World::sweep(Signal signal) {
+  const std::optional<Signal> before = std::exchange(ending_.swept, signal);
+  law(ending_.listeners_closed, "nobody can connect any more when what is left is swept");
+  law(supervisor_.workers().empty(), "the sweep comes after the last worker");
+  const bool in_order = signal == signals::term   ? !before
+                        : signal == signals::cont ? before == signals::term
+                                                  : signal == signals::kill && before.has_value() &&
+                                                        before != signals::kill;
+  law(in_order, "the sweep is TERM, CONT for those that are stopped, then KILL");
+  for (auto& [pid, process] : processes_) {
+    if (signal == signals::kill) {
+      die(pid, ExitStatus::killed_by(signal), 1ms);
+      continue;
+    }
+    const bool hears =
+        signal == signals::cont ? std::exchange(process.stopped, false) : !process.stopped;
+    if (hears && !process.ignores_term) {
+      die(pid, ExitStatus::killed_by(signals::term), Duration(random_.below(100'000'000)));
+    }
+  }
+  if (processes_.empty()) {
+    later(0s, event::NobodyLeft{});
+  }
+}
+
+void World::forget(const action::Forget& forgotten) {
+  law(reaped_.erase(forgotten.pid) == 1, "a worker is forgotten once, when it is reaped");
+  law(!supervisor_.workers().contains(forgotten.worker), "what is forgotten is gone");
+}
+
 void World::signal(const action::SendSignal& sent) {
+  sent_.push_back(sent);
+  law(sent.signal != signals::kill || sent.whole_group, "SIGKILL goes to the whole group");
+  ending_.killed |= sent.signal == signals::kill && stop_began_.has_value() &&
+                    supervisor_.workers().contains(sent.worker);
   const auto found = processes_.find(sent.pid);
   law(found != processes_.end() && found->second.worker == sent.worker,
       "signals go to living workers by their own pid");
@@ -313,27 +368,6 @@ void World::retire(const action::Retire& asked) {
   }
 }
 
-// A program that handles its signal has had it soon after a stop began, whatever is open, unless it
-// was too busy to hear: no platform tells how long it waits.
-void World::check_signals() {
-  if (supervisor_.phase() != Phase::stopping || !stop_began_) {
-    return;
-  }
-  const Duration bound = std::min(settings_.grace / 4, Supervisor::kLongestQuiet);
-  const Instant latest = *stop_began_ + settings_.stop_delay + bound;
-  for (const auto& [pid, process] : processes_) {
-    const auto found = supervisor_.workers().find(process.worker);
-    if (found == supervisor_.workers().end() || process.leaves) {
-      continue;
-    }
-    const Program& program = supervisor_.programs()[found->second.program.value];
-    const bool by_module = program.module_inside && !process.deaf && process.handles &&
-                           program.config.stop == StopStyle::automatic && process.heard_at;
-    law(!by_module || process.signalled || now_ <= std::max(latest, *process.heard_at) + 1ms,
-        "a program that handles its signal gets it in the first quarter of the grace");
-  }
-}
-
 void World::die(Pid pid, ExitStatus status, Duration delay) {
   later(
       delay,
@@ -367,80 +401,11 @@ Incarnation World::some_worker() {
   return chosen->first;
 }
 
-void World::murder(Incarnation worker) {
+void World::end(Incarnation worker, ExitStatus status) {
   for (const auto& [pid, process] : processes_) {
     if (process.worker == worker) {
-      die(pid, ExitStatus::killed_by(signals::kill), 0s);
+      die(pid, status, 0s);
     }
-  }
-}
-
-void World::law(bool held, const std::string& what) {
-  if (!held) {
-    broken_laws_.push_back(fmt::format(
-        "seed {} at {} ms (step {}): {}", seed_,
-        std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count(),
-        steps_, what));
-  }
-}
-
-void World::check_laws() {
-  std::size_t ready = 0;
-  for (const Program& program : supervisor_.programs()) {
-    std::size_t rising = 0;
-    std::size_t spares = 0;
-    std::map<SlotId, unsigned> in_slot;
-    for (const auto& [incarnation, worker] : supervisor_.workers()) {
-      if (worker.program != program.id) {
-        continue;
-      }
-      ready += worker.is_ready() ? 1 : 0;
-      if (worker.spare) {
-        spares += worker.state == WorkerState::parked ? 1 : 0;
-      } else if (worker.state <= WorkerState::ready) {
-        ++rising;
-        ++in_slot[worker.slot];
-      }
-      if (worker.state >= WorkerState::draining) {
-        law(worker.deadline.has_value(), "a worker that ends has a deadline");
-      }
-    }
-    law(rising <= program.target + program.config.surge,
-        "never more rising workers than target and surge");
-    law(spares <= program.config.spares, "never more spares than asked for");
-    // Successors of a reload that has failed may still be on their way out.
-    const auto guarded = std::ranges::count_if(program.slots, [this](const Slot& slot) {
-      return slot.successor && slot.wants_replacement() && is_guard(slot.replace_for) &&
-             supervisor_.workers().at(*slot.successor).is_rising();
-    });
-    law(guarded <= 1, "guards replace one worker at a time");
-    for (const Slot& slot : program.slots) {
-      law(in_slot[slot.id] <= (slot.successor ? 2U : 1U),
-          "two rising workers in a slot are current and successor");
-      law((slot.state == SlotState::occupied) == slot.current.has_value(),
-          "occupied slots have a current worker");
-      law(!slot.successor || slot.current, "a successor stands beside a current worker");
-      for (const auto held : {slot.current, slot.successor}) {
-        law(!held || supervisor_.workers().contains(*held), "slots hold living workers");
-      }
-      if (!finished_ && supervisor_.phase() == Phase::running &&
-          program.stage == Program::Stage::serving && slot.wanted) {
-        law(slot.state != SlotState::vacant, "a wanted slot of a server is never left vacant");
-      }
-    }
-  }
-  check_signals();
-  least_ready_ = std::min(least_ready_.value_or(ready), ready);
-  const auto deadline = supervisor_.next_deadline();
-  law(finished_ || !deadline || *deadline > now_, "no deadline is left in the past");
-  if (stop_began_ && !finished_) {
-    const Duration conclusion = settings_.post_stop ? 3s : 0s;
-    law(now_ <= *stop_began_ + settings_.grace + 2s + conclusion, "the stop ends within the grace");
-    law(deadline.has_value(), "a stop always has a deadline");
-  }
-  if (finished_) {
-    law(processes_.empty() || supervisor_.phase() == Phase::stopped, "the end is the end");
-    law(supervisor_.workers().empty(), "no worker is left at the end");
   }
 }
 

@@ -8,7 +8,9 @@
 #include <map>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/supervision/supervisor.h"
@@ -30,6 +32,7 @@ struct Temper {
   unsigned busy_loop = 0;       // hears what it is asked seconds later
   unsigned leaves_unasked = 0;  // has closed its servers when it is asked to retire
   unsigned slow_exit = 0;       // takes a second or two after SIGTERM
+  unsigned leaves_behind = 0;   // a process of a session of its own, which outlives it
   unsigned hook_fails = 0;
   unsigned hook_hangs = 0;
   Duration start_time = 100ms;
@@ -64,8 +67,11 @@ class World {
   Incarnation some_worker();
   // Hooks that were started, in their order.
   const std::vector<Hook>& hooks() const { return hooks_; }
-  // SIGKILL from nowhere.
-  void murder(Incarnation worker);
+  // The signals sent to workers since the last call.
+  std::vector<action::SendSignal> take_sent() { return std::exchange(sent_, {}); }
+  // By itself, or by SIGKILL from nowhere.
+  void end(Incarnation worker, ExitStatus status);
+  void murder(Incarnation worker) { end(worker, ExitStatus::killed_by(signals::kill)); }
 
  private:
   struct Process {
@@ -84,6 +90,15 @@ class World {
     bool listening = false;
     bool channel_open = true;
     bool dying = false;
+    bool left_behind = false;  // nobody's worker: the sweep finds it
+    bool stopped = false;      // it hears of a SIGTERM when it is continued
+  };
+  // What the end has done so far, in its order.
+  struct Ending {
+    bool refuses = false;           // who comes from now on
+    bool listeners_closed = false;  // of all programs
+    std::optional<Signal> swept;    // the last signal to all that is left
+    bool killed = false;            // a worker, because it was late
   };
   struct Later {
     Instant at;
@@ -100,7 +115,12 @@ class World {
   void run_hook(const action::RunHook& wanted);
   void signal(const action::SendSignal& signal);
   void retire(const action::Retire& asked);
+  void sweep(Signal signal);
+  void leave_behind();
+  void forget(const action::Forget& forgotten);
   void check_signals();
+  void check_slots(const Program& program);
+  void check_end();
   void later(Duration delay, Event event, std::optional<Pid> process = {});
   void step(const Event& event);
   void happen(const Later& later);
@@ -122,6 +142,9 @@ class World {
   std::priority_queue<Later, std::vector<Later>, std::greater<>> queue_;
   std::optional<action::Finish> finished_;
   std::optional<Instant> stop_began_;
+  Ending ending_;
+  std::vector<action::SendSignal> sent_;
+  std::set<Pid> reaped_;  // workers that the supervisor has yet to forget
   std::vector<action::RolloutEnded> rollouts_;
   std::vector<std::string> broken_laws_;
   std::vector<Hook> hooks_;

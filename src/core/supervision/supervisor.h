@@ -181,6 +181,7 @@ class Supervisor {
   // supervisor_rollout.cpp: replacing workers that work
   void begin_rollout(Program& program, Turn turn);
   void advance_replacements(Program& program, Turn turn);
+  void take_over(Slot& slot);
   void replacement_failed(Program& program, Slot& slot, const Told& why, Turn turn);
   void finish_rollout_if_done(Program& program, Turn turn);
 

@@ -2,6 +2,8 @@
 // whose incarnation is not above its slot's `replace_through` gives way to a successor, at most
 // `surge` at a time.
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -89,10 +91,20 @@ void Supervisor::handle(const event::HeapTooLarge& event, Turn turn) {
     return;
   }
   Slot& slot = slot_of(*worker);
-  // A successor on its way, or the current one: the newer of them decides, and one that is to be
-  // replaced anyway is.
-  if (slot.replace_through < event.worker) {
+  if (slot.successor == event.worker) {
+    worker->heap_too_large = true;  // its turn comes when it has taken over
+  } else if (!slot.wants_replacement()) {
     slot.replace_through = event.worker;
+    slot.replace_for = ReplaceFor::heap;
+  }
+}
+
+// The successor is the current one now, ready or before its time.
+void Supervisor::take_over(Slot& slot) {
+  slot.current = std::exchange(slot.successor, std::nullopt);
+  const Worker* worker = slot.current ? find(*slot.current) : nullptr;
+  if (worker != nullptr && worker->heap_too_large) {
+    slot.replace_through = worker->incarnation;
     slot.replace_for = ReplaceFor::heap;
   }
 }

@@ -247,7 +247,7 @@ void Supervisor::became_ready(Worker& worker, Turn turn) {
   became_server(program_of(worker), turn);
   if (slot.successor == worker.incarnation) {
     Worker* predecessor = find(*slot.current);
-    slot.current = std::exchange(slot.successor, std::nullopt);
+    take_over(slot);
     if (NI_ASSERT(predecessor != nullptr)) {
       end(*predecessor, EndReason::replaced, turn);
     }
@@ -300,7 +300,7 @@ bool Supervisor::is_unproven(const Program& program) {
 // The slot has lost its current worker.
 void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, const Death& death,
                         const Told& story, Turn turn) {
-  slot.current = std::exchange(slot.successor, std::nullopt);
+  take_over(slot);
   if (slot.current) {  // the successor takes over before its time
     report(LogLevel::warn, "worker_died", story + "; its successor is on its way", &worker, turn);
     return;

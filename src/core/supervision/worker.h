@@ -94,6 +94,8 @@ struct Worker {
   std::optional<Instant> retire_at;  // NODEINIT_MAX_AGE
   std::optional<Instant> kill_by;    // set when its end was asked for: SIGKILL then at the latest
   EndReason end_reason = EndReason::not_asked;
+  bool heap_too_large =
+      false;            // while a successor: planned for fewer workers than there are by now
   bool chain = false;   // a command that is not the program itself, which may stand below it
   bool online = false;  // it has spoken over its channel
   bool asked_for_socket = false;

@@ -53,6 +53,42 @@ def test_probes_tell_the_life_of_the_container(site):
     assert pid1.wait() == 0
 
 
+def test_livez_is_200_while_a_request_drains(tmp_path):
+    script = tmp_path / "slow.js"
+    script.write_text("require('http').createServer((q, s) => setTimeout(() => s.end('ok'), 4000)).listen(process.env.PORT)")
+    web, port = nodeinit.free_port(), nodeinit.free_port()
+    env = {"PORT": port, "NODEINIT_WORKERS": 2, "NODEINIT_HTTP": f"127.0.0.1:{web}"}
+    with nodeinit.start([node.path(22), str(script)], env=env) as pid1, socket.socket() as client:
+        pid1.wait_port(web)
+        pid1.wait_for(lambda: get(web, "/readyz")[0] == 200, what="ready workers")
+        client.connect(("127.0.0.1", port))
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        time.sleep(0.5)
+        pid1.send(signal.SIGTERM)
+        pid1.wait_for(lambda: get(web, "/readyz")[0] == 503, what="not ready once it is to stop")
+        time.sleep(0.5)
+        assert get(web, "/livez")[0] == 200
+        client.settimeout(20)
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        assert pid1.wait() == 0
+
+
+def test_of_the_events_the_last_hundred_are_kept(tmp_path):
+    script = tmp_path / "server.js"
+    script.write_text(SERVICE)
+    web = nodeinit.free_port()
+    env = {"PORT": nodeinit.free_port(), "NODEINIT_WORKERS": 1, "NODEINIT_HTTP": f"127.0.0.1:{web}", "NODEINIT_LOG": "lines"}
+    with nodeinit.start([node.path(22), str(script)], env=env) as pid1:
+        pid1.wait_port(web)
+        pid1.wait_for(lambda: get(web, "/readyz")[0] == 200, what="a ready worker")
+        for _ in range(130):  # each is answered by an event
+            pid1.send(signal.SIGTTOU)
+            time.sleep(0.02)
+        told = json.loads(get(web, "/events")[2])
+        assert len(told) == 100
+        assert "worker_spawned" not in {each["event"] for each in told}, "the oldest go first"
+
+
 def test_status_is_json_and_shows_no_secret(site):
     _, web = site
     code, kind, body = get(web, "/status")

@@ -136,3 +136,12 @@ TEST_CASE("ignored input is dropped, and the end is still told") {
   world.turn();
   CHECK(world.ended);
 }
+
+TEST_CASE("a descriptor goes with the first byte of its line, once, however the line is torn") {
+  World world;
+  const std::string line(3'000'000, 'x');  // more than any socket takes at once
+  world.channel->send(line + "\n", world.worker.get());
+  std::size_t descriptors = 0;
+  CHECK(world.read_all(descriptors).size() == line.size() + 1);
+  CHECK(descriptors == 1);
+}

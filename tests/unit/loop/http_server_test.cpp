@@ -108,6 +108,23 @@ TEST_CASE("connections that send nothing do not keep others out") {
   CHECK(site.server->counters().evicted >= 40);
 }
 
+TEST_CASE("half a request is not waited for longer than its time") {
+  Site site;
+  const sys::UniqueFd slow = site.connect();
+  site.turn();
+  (void)sys::send(slow.get(), "GET /livez HTTP/1.1\r\n");
+  site.turn();
+  REQUIRE(site.server->connections() == 1);
+  const std::uint64_t begin = uv_now(&site.loop);
+  const auto latest = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(HttpServer::kRequestTime).count());
+  while (site.server->connections() == 1 && uv_now(&site.loop) < begin + 3 * latest) {
+    uv_run(&site.loop, UV_RUN_ONCE);
+  }
+  CHECK(site.server->connections() == 0);
+  CHECK(uv_now(&site.loop) >= begin + latest - 100);
+}
+
 TEST_CASE("an address that is none is an error") {
   Site site;
   for (const char* wrong : {"", "9464", "localhost:9464", "127.0.0.1:99999", "[::1"}) {

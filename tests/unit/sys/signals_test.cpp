@@ -1,7 +1,9 @@
 #include "sys/signals.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 
 #include "support/catch.h"
@@ -86,4 +88,28 @@ TEST_CASE("a signal to a process that is gone is an error that says so") {
   const auto sent = sys::send_signal(*Pid::from(4194304), signals::term);  // above PID_MAX_LIMIT
   REQUIRE_FALSE(sent);
   CHECK(to_string(sent.error()) == "cannot send SIGTERM to process 4194304: No such process");
+}
+
+TEST_CASE("what the kernel says of our own writing and of our limits is no wish of anybody's") {
+  const Blocked blocked;
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  ::close(ends[0]);
+  CHECK(::write(ends[1], "x", 1) == -1);
+  ::close(ends[1]);
+  const auto own = sys::wait_for_signal(1s);
+  REQUIRE(own);
+  CHECK(own->signal.number() == SIGPIPE);
+  CHECK(own->is_about_us());
+  const pid_t sender = ::fork();
+  if (sender == 0) {
+    ::kill(::getppid(), SIGPIPE);
+    ::_exit(0);
+  }
+  auto foreign = sys::wait_for_signal(5s);
+  while (foreign && foreign->signal.number() == SIGCHLD) foreign = sys::wait_for_signal(5s);
+  REQUIRE(foreign);
+  CHECK(foreign->signal.number() == SIGPIPE);
+  CHECK_FALSE(foreign->is_about_us());
+  CHECK(::waitpid(sender, nullptr, 0) == sender);
 }

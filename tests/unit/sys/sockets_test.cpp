@@ -1,5 +1,6 @@
 #include "sys/sockets.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 
@@ -66,13 +67,29 @@ TEST_CASE("a descriptor rides on a socket pair and arrives close-on-exec") {
   Result<Received> received = receive(pair->second.get(), buffer);
   REQUIRE(received);
   CHECK(received->bytes == 5);
-  CHECK(received->descriptors.size() == 1);
+  REQUIRE(received->descriptors.size() == 1);
+  CHECK((::fcntl(received->descriptors[0].get(), F_GETFD) & FD_CLOEXEC) != 0);
   CHECK(receive(pair->second.get(), buffer)->bytes == 0);
   CHECK_FALSE(receive(pair->second.get(), buffer)->end);
   pair->first.reset();
   received->descriptors.clear();
   CHECK(receive(pair->second.get(), buffer)->end);
   CHECK_FALSE(sys::send(pair->second.get(), "x"));
+}
+
+TEST_CASE("an accepted connection is close-on-exec: no worker inherits a client") {
+  int port = 0;
+  const std::vector<UniqueFd> listening = group("127.0.0.1", 1, port);
+  const auto client = make_socket(AF_INET, SOCK_STREAM);
+  REQUIRE(client);
+  (void)sys::connect(client->get(),
+                     *SocketAddress::ip("127.0.0.1", static_cast<std::uint16_t>(port)));
+  pollfd waiting{.fd = listening[0].get(), .events = POLLIN, .revents = 0};
+  REQUIRE(::poll(&waiting, 1, 5000) == 1);
+  const auto accepted = sys::accept(listening[0].get());
+  REQUIRE(accepted);
+  REQUIRE(*accepted);
+  CHECK((::fcntl((*accepted)->get(), F_GETFD) & FD_CLOEXEC) != 0);
 }
 
 TEST_CASE("a full socket takes no more and keeps the descriptor back") {

@@ -1,6 +1,7 @@
 #include "app/cluster/control.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -152,6 +153,18 @@ TEST_CASE("reload is answered when the rollout has ended, and events are told me
         "cannot reload: the configuration is wrong");
 }
 
+TEST_CASE("a reload of several programs is answered when the last rollout has ended") {
+  Bench bench;
+  bench.report.programs.push_back(bench.report.programs[0]);
+  bench.report.programs[1].name = "queue";
+  const sys::UniqueFd fd = bench.connect();
+  (void)bench.ask(fd.get(), wire::to_line(wire::ControlRequest{.verb = wire::ControlVerb::reload}));
+  bench.control->rollout_ended(ProgramId{1}, true, {});
+  CHECK(bench.ask(fd.get(), "").empty());
+  bench.control->rollout_ended(ProgramId{0}, true, {});
+  CHECK(bench.ask(fd.get(), "").find("\"ok\":true,\"message\":\"reloaded\"") != std::string::npos);
+}
+
 TEST_CASE("what a reload could not apply is told with its end") {
   Bench bench;
   bench.reload_besides = "not to be had: http";
@@ -204,7 +217,10 @@ TEST_CASE("a path is a socket for its owner alone, replaces a dead one, and is g
   {
     auto control = Control::open(&loop, path, {});
     REQUIRE(control);
-    CHECK(::access(path.c_str(), F_OK) == 0);
+    struct stat status {};
+    REQUIRE(::stat(path.c_str(), &status) == 0);
+    CHECK(S_ISSOCK(status.st_mode));
+    CHECK((status.st_mode & 0777U) == 0600U);
   }
   CHECK(::access(path.c_str(), F_OK) != 0);
   CHECK(sys::listen_local("/" + std::string(108, 'x')).error().code == ENAMETOOLONG);
