@@ -49,7 +49,7 @@ TEST_CASE("the restart limit is so many deaths of a slot, not one more") {
 
 TEST_CASE("deaths older than the window, with a stable worker since, are forgotten") {
   ProgramPlan plan = web(1);
-  plan.config.restart_limit = {.deaths = 3, .window = 15s};
+  plan.config.restart_limit = {.deaths = 2, .window = 15s};
   World world(23, {}, {plan}, {});
   world.start();
   for (int death = 0; death < 8; ++death) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <utility>
 
 #include "base/text.h"
 #include "sys/entropy.h"
@@ -90,6 +91,10 @@ Result<std::unique_ptr<Control>> Control::open(uv_loop_t* loop, const std::strin
               [self](ClientId client) {
                 self->followers_.erase(client);
                 self->waiting_.erase(client);
+                self->stopping_.erase(client);
+                if (self->leaving_.erase(client) > 0 && self->leaving_.empty()) {
+                  self->hooks_.all_have_left();
+                }
               }});
   if (!control->server_->valid()) {
     return Error{.operation = "watch", .subject = address, .code = 0, .reason = "libuv refused it"};
@@ -106,6 +111,13 @@ Control::~Control() {
 void Control::done(ClientId client, std::string message) {
   server_->send(client, wire::to_line(wire::ControlReply{
                             .more = false, .ok = true, .message = std::move(message), .data = {}}));
+}
+
+void Control::more(ClientId client, std::string message, wire::Json data) {
+  server_->send(
+      client,
+      wire::to_line(wire::ControlReply{
+          .more = true, .ok = true, .message = std::move(message), .data = std::move(data)}));
 }
 
 void Control::refuse(ClientId client, std::string message) {
@@ -143,7 +155,8 @@ void Control::dispatch(ClientId client, const wire::ControlRequest& request) {
       return;
     case Verb::stop:
       hooks_.post(event::StopAsked{.quick = request.quick, .why = "nodeinit ctl stop"});
-      done(client, request.quick ? "stopping at once" : "stopping");
+      more(client, request.quick ? "stopping at once" : "stopping", {});
+      stopping_.insert(client);
       return;
     case Verb::scale:
     case Verb::restart:
@@ -208,7 +221,8 @@ void Control::reload(ClientId client) {
     refuse(client, to_string(begun.error()));
     return;
   }
-  Waiting waiting{.programs = {}, .besides = begun->empty() ? "" : "; " + *begun, .failure = {}};
+  Waiting waiting{
+      .programs = {}, .besides = begun->empty() ? "" : "; " + *begun, .failure = {}, .loss = {}};
   for (std::uint32_t i = 0; i < report.programs.size(); ++i) {
     if (report.programs[i].stage != "finished") {
       waiting.programs.insert(i);
@@ -225,7 +239,9 @@ void Control::rollout_ended(ProgramId program, bool succeeded, std::string_view 
   std::vector<std::pair<ClientId, Waiting>> ended;
   for (auto& [client, waiting] : waiting_) {
     waiting.programs.erase(program.value);
-    if (!succeeded && waiting.failure.empty()) {
+    if (succeeded) {
+      waiting.loss = waiting.loss.empty() ? reason : waiting.loss;
+    } else if (waiting.failure.empty()) {
       waiting.failure = reason.empty() ? "the new workers did not get ready" : reason;
     }
     if (waiting.programs.empty()) {
@@ -234,28 +250,41 @@ void Control::rollout_ended(ProgramId program, bool succeeded, std::string_view 
   }
   for (const auto& [client, waiting] : ended) {
     waiting_.erase(client);
-    waiting.failure.empty() ? done(client, "reloaded" + waiting.besides)
-                            : refuse(client, "reload failed: " + waiting.failure + waiting.besides);
+    if (!waiting.failure.empty()) {
+      refuse(client, "reload failed: " + waiting.failure + waiting.besides);
+    } else if (!waiting.loss.empty()) {
+      refuse(client, "reloaded, but " + waiting.loss + waiting.besides);
+    } else {
+      done(client, "reloaded" + waiting.besides);
+    }
   }
 }
 
 void Control::tell(std::string_view level, std::string_view event, std::string_view message) {
-  if (followers_.empty() && waiting_.empty()) {
+  if (followers_.empty() && waiting_.empty() && stopping_.empty()) {
     return;
   }
-  const std::string line = wire::to_line(
-      wire::ControlReply{.more = true,
-                         .ok = true,
-                         .message = std::string(message),
-                         .data = wire::Json::object({{"level", level}, {"event", event}})});
   // Copies: a client that is dropped while it is told takes itself out of these.
   std::set<ClientId> listeners = followers_;
+  listeners.insert(stopping_.begin(), stopping_.end());
   for (const auto& [client, waiting] : waiting_) {
     listeners.insert(client);
   }
   for (const ClientId client : listeners) {
-    server_->send(client, line);
+    more(client, std::string(message), wire::Json::object({{"level", level}, {"event", event}}));
   }
+}
+
+void Control::drained(Instant now) {
+  told_at_ = now;
+  leaving_ = std::exchange(stopping_, {});
+  for (const ClientId client : std::set(leaving_)) {
+    done(client, "stopped: every worker has ended");
+  }
+}
+
+bool Control::is_being_read(Instant now) const {
+  return !leaving_.empty() && now < told_at_ + kLeaveTime;
 }
 
 }  // namespace ni::app

@@ -44,6 +44,7 @@ class Control {
     std::function<Result<std::string>()> reload;
     std::function<void(Pid, Signal)> send_signal;
     std::function<bool(bool live)> is_healthy;
+    std::function<void()> all_have_left = [] {};  // of those who waited for the end of a stop
   };
 
   // At an abstract address that somebody has taken already: at another one, see control_address().
@@ -57,15 +58,22 @@ class Control {
   // One life event, for those who follow.
   void tell(std::string_view level, std::string_view event, std::string_view message);
   void rollout_ended(ProgramId program, bool succeeded, std::string_view reason);
+  // The container stops, and its last worker has ended.
+  void drained(Instant now);
+  // Somebody who waited for that has yet to read it: with our end, PID 1's, the kernel kills whoever
+  // is in the namespace. Not for longer than kLeaveTime.
+  bool is_being_read(Instant now) const;
 
   const loop::LocalServer& server() const { return *server_; }
 
  private:
+  static constexpr Duration kLeaveTime = 400ms;
   using ClientId = loop::LocalServer::ClientId;
   struct Waiting {
     std::set<std::uint32_t> programs;  // whose rollout has not ended
     std::string besides;               // told with the end, whatever that is
     std::string failure;
+    std::string loss;  // every worker is a new one, but something was cut off
   };
 
   Control(std::string address, Hooks hooks)
@@ -76,6 +84,7 @@ class Control {
   void signal(ClientId client, const wire::ControlRequest& request, const StatusReport& report,
               ProgramId program);
   void done(ClientId client, std::string message);
+  void more(ClientId client, std::string message, wire::Json data);
   void refuse(ClientId client, std::string message);
 
   std::string address_;
@@ -83,6 +92,9 @@ class Control {
   std::unique_ptr<loop::LocalServer> server_;
   std::set<ClientId> followers_;
   std::map<ClientId, Waiting> waiting_;  // for the end of a reload
+  std::set<ClientId> stopping_;          // wait for the end of a stop
+  std::set<ClientId> leaving_;           // have been told of it
+  Instant told_at_;
 };
 
 }  // namespace ni::app

@@ -332,7 +332,7 @@ void Runtime::reap() {
   for (int count = 0; count < kReapedAtOnce; ++count) {
     const sys::Reaped reaped = sys::reap();
     if (!reaped.ended) {
-      if (!reaped.anyone_left) {
+      if (!reaped.anyone_left && !(control_ && control_->is_being_read(sys::now()))) {
         post(event::NobodyLeft{});
       }
       return;

@@ -53,6 +53,9 @@ void Runtime::perform(const Action& action) {
                  [this](const action::CloseListeners& wanted) {
                    wanted.program ? data_plane_.close_listeners_of(*wanted.program)
                                   : data_plane_.close_listeners();
+                   if (!wanted.program && control_) {  // before what is left gets SIGTERM
+                     control_->drained(sys::now());
+                   }
                  },
                  [this](const action::SignalRemaining& wanted) {
                    if (wanted.signal == signals::kill) {

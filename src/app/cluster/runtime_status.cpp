@@ -65,7 +65,8 @@ Result<void> Runtime::open_control() {
        .is_healthy =
            [this](bool live) {
              return live ? supervisor_.phase() != Phase::stopped : supervisor_.is_ready();
-           }});
+           },
+       .all_have_left = [this] { children_may_have_ended_ = true; }});
   if (!control && wanted != "auto") {
     return cannot_listen("NODEINIT_CONTROL", wanted, control.error());
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -41,7 +42,7 @@ constexpr std::string_view kHelp =
     "failed\n"
     "  scale N|+K|-K             so many workers; K more; K fewer\n"
     "  restart SLOT              a new worker for one slot\n"
-    "  stop [--quick]            end the container in order\n"
+    "  stop [--quick]            end the container in order; waits until the workers have ended\n"
     "  signal SIGNAL [SLOT]      to every worker, or to one\n"
     "  health [live|ready]       exit code 0 or 1; for HEALTHCHECK and probes\n"
     "  events                    follow what happens\n"
@@ -182,8 +183,9 @@ Result<Connection> connect_to_any(std::span<const std::string> addresses) {
 }
 
 int show_answers(Connection& connection, const CtlCommand& command) {
-  const bool may_take_long =
-      command.request.verb == ControlVerb::reload || command.request.verb == ControlVerb::events;
+  const bool may_take_long = command.request.verb == ControlVerb::reload ||
+                             command.request.verb == ControlVerb::stop ||
+                             command.request.verb == ControlVerb::events;
   for (;;) {
     const auto reply =
         connection.receive(may_take_long ? std::nullopt : std::optional(kAnswerTime));
@@ -434,7 +436,11 @@ int run_ctl(std::span<const std::string> words, const std::string& configured) {
   if (command->show == Show::top) {
     return show_top(*connection);
   }
-  // From here on a signal ends us, as it ends any program: main() has blocked them for PID 1.
+  // From here on a signal ends us, as it ends any program: main() has blocked them for PID 1. But
+  // the SIGTERM to all that is left in the container comes with the end that we wait for.
+  if (command->request.verb == ControlVerb::stop) {
+    (void)std::signal(SIGTERM, SIG_IGN);
+  }
   sys::unblock_all_signals();
   if (!connection->send(command->request)) {
     const auto reply = connection->receive(kAnswerTime);  // it may have said why

@@ -188,6 +188,11 @@ class Writer {
     each_slot([&](const Program& program, const Slot& slot, const std::string& id) {
       out_.sample({{"program", program.config.name}, {"slot", id}}, slot.restarts);
     });
+    out_.family("nodeinit_worker_drains_cut_off_total", MetricType::counter,
+                "Workers that had to end with something still in flight.");
+    each_slot([&](const Program& program, const Slot& slot, const std::string& id) {
+      out_.sample({{"program", program.config.name}, {"slot", id}}, slot.cut);
+    });
     out_.family("nodeinit_worker_deaths_total", MetricType::counter,
                 "Workers that ended, by cause.");
     each_slot([&](const Program& program, const Slot& slot, const std::string& id) {

@@ -89,7 +89,7 @@ struct SignalRemaining {
 struct RolloutEnded {
   ProgramId program;
   bool succeeded;
-  std::string reason;  // why it failed
+  std::string reason;  // why it failed; of one that succeeded: what was lost
 };
 // One life event for people and machines.
 struct Report {

@@ -53,6 +53,7 @@ struct Slot {
 
   // For people and metrics.
   unsigned restarts = 0;
+  unsigned cut = 0;  // drains that were cut off
   std::array<unsigned, kDeathCauses> deaths{};
   std::optional<Death> last_death;
 
@@ -64,6 +65,7 @@ struct Slot {
 struct Rollout {
   Incarnation through;
   Instant started_at;
+  unsigned cut = 0;  // old workers that had to end with something in flight
 };
 
 // What the supervisor has to know of a program besides its configuration.

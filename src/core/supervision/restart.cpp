@@ -63,10 +63,11 @@ void CrashLoop::record(const RestartIntensity& limit, Instant now) {
   deaths_.push_back(now);
 }
 
-void CrashLoop::stable(const RestartIntensity& limit, Instant now) {
-  while (!deaths_.empty() && deaths_.front() + limit.window < now) {
-    deaths_.pop_front();
-  }
+std::size_t CrashLoop::deaths(const RestartIntensity& limit, Instant now) const {
+  return static_cast<std::size_t>(std::ranges::count_if(deaths_, [&](Instant death) {
+    const bool outlived = proven_at_ && death < *proven_at_;
+    return !outlived || death + limit.window >= now;
+  }));
 }
 
 }  // namespace ni

@@ -56,12 +56,16 @@ class CrashLoop {
  public:
   void record(const RestartIntensity& limit, Instant now);
   // A worker has been ready for kMinimumUptime.
-  void stable(const RestartIntensity& limit, Instant now);
-  bool reached(const RestartIntensity& limit) const { return deaths_.size() >= limit.deaths; }
-  std::size_t deaths() const { return deaths_.size(); }
+  void stable(Instant now) { proven_at_ = now; }
+  // Those that are not forgotten.
+  std::size_t deaths(const RestartIntensity& limit, Instant now) const;
+  bool reached(const RestartIntensity& limit, Instant now) const {
+    return deaths(limit, now) >= limit.deaths;
+  }
 
  private:
   std::deque<Instant> deaths_;  // at most RestartIntensity::deaths
+  std::optional<Instant> proven_at_;
 };
 
 }  // namespace ni

@@ -151,7 +151,7 @@ class Supervisor {
   void became_server(Program& program, Turn turn);
   void died(Worker worker, ExitStatus status, DeathCause cause, const std::string& last_words,
             Turn turn);
-  static bool restart_limit_reached(const Program& program);
+  static bool restart_limit_reached(const Program& program, Instant now);
   // Nothing shows yet that its program is a server.
   bool may_be_job(const Worker& worker) const {
     return programs_[worker.program.value].stage == Program::Stage::probing &&

@@ -179,6 +179,13 @@ void Supervisor::retiring_deadline(Worker& worker, Turn turn) {
 }
 
 void Supervisor::say_what_is_cut(const Worker& worker, Turn turn) {
+  Program& program = program_of(worker);
+  if (!worker.spare) {
+    ++slot_of(worker).cut;
+  }
+  if (program.rollout && worker.incarnation <= program.rollout->through) {
+    ++program.rollout->cut;
+  }
   const std::string open =
       !worker.hears ? "its connections had not all ended"
                     : fmt::format("{} {} still in flight as it said last", worker.open_requests,

@@ -219,11 +219,17 @@ void Supervisor::finish_rollout_if_done(Program& program, Turn turn) {
   }
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(turn.now - program.rollout->started_at);
+  std::string loss;
+  if (program.rollout->cut > 0) {
+    loss = fmt::format("what {} old {} had in flight was cut off (NODEINIT_DRAIN)",
+                       program.rollout->cut, program.rollout->cut == 1 ? "worker" : "workers");
+  }
   program.rollout.reset();
-  report(LogLevel::info, "reload_done",
-         fmt::format("reload done in {}: every worker is a new one", format_duration(took)),
+  report(loss.empty() ? LogLevel::info : LogLevel::warn, "reload_done",
+         fmt::format("reload done in {}: every worker is a new one{}{}", format_duration(took),
+                     loss.empty() ? "" : ", but ", loss),
          nullptr, turn);
-  turn.out.push_back(action::RolloutEnded{program.id, true, ""});
+  turn.out.push_back(action::RolloutEnded{program.id, true, std::move(loss)});
 }
 
 }  // namespace ni

@@ -110,6 +110,7 @@ void Supervisor::occupy(Slot& slot, Incarnation worker) {
   if (slot.state == SlotState::occupied) {
     slot.successor = worker;
   } else {
+    slot.restarts += slot.state == SlotState::backing_off ? 1 : 0;
     slot.state = SlotState::occupied;
     slot.current = worker;
   }
@@ -214,7 +215,7 @@ void Supervisor::ready_deadline(Worker& worker, Turn turn) {
       slot.backoff.reset();
     }
     for (Slot& each : program.slots) {
-      each.crash_loop.stable(program.config.restart_limit, turn.now);
+      each.crash_loop.stable(turn.now);
     }
   }
   if (worker.retire_at && *worker.retire_at <= turn.now) {
@@ -349,10 +350,11 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
   if (!any_ready(program)) {
     slot.crash_loop.record(program.config.restart_limit, turn.now);
   }
-  if (!any_ready(program) && restart_limit_reached(program)) {
+  if (!any_ready(program) && restart_limit_reached(program, turn.now)) {
     const Told why =
         fmt::format("restart limit reached: {} deaths{} and no worker ready; the last one ",
-                    slot.crash_loop.deaths(), program.target > 1 ? " of every slot" : "") +
+                    slot.crash_loop.deaths(program.config.restart_limit, turn.now),
+                    program.target > 1 ? " of every slot" : "") +
         story;
     report(LogLevel::error, "restart_limit", why, &worker, turn);
     const bool hides_failure = code == 0 && death.cause != DeathCause::left_by_itself;
@@ -363,7 +365,6 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
   const Duration delay = slot.backoff.next(program.config.restart_backoff, random_);
   slot.state = SlotState::backing_off;
   slot.retry_at = turn.now + delay;
-  ++slot.restarts;
   report(LogLevel::warn, "worker_died",
          story + ("; restarting in " +
                   format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(delay))),
@@ -372,12 +373,12 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
 
 // By the slot that has lived best. One that has finished will not come back; while the first worker
 // is alone, the other slots have not begun.
-bool Supervisor::restart_limit_reached(const Program& program) {
+bool Supervisor::restart_limit_reached(const Program& program, Instant now) {
   const bool alone = program.stage == Program::Stage::probing;
   return std::ranges::all_of(program.slots, [&](const Slot& slot) {
     const bool counts =
         slot.wanted && slot.state != SlotState::finished && (!alone || slot.id.value == 0);
-    return !counts || slot.crash_loop.reached(program.config.restart_limit);
+    return !counts || slot.crash_loop.reached(program.config.restart_limit, now);
   });
 }
 

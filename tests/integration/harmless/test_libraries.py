@@ -79,7 +79,7 @@ def test_each_worker_cleans_up_as_the_program_alone_does(folder, name, major):
         time.sleep(0.2)
         assert pid1.ctl("reload").code == 0
         assert crowd.lost() == []
-        assert pid1.out.count("cleanup done") == 2, "a reload"
+        pid1.wait_for(lambda: pid1.out.count("cleanup done") == 2, what="the cleanup of both in a reload")
         assert pid1.ctl("scale", "1").code == 0
         pid1.wait_for(lambda: pid1.out.count("cleanup done") == 3, what="the cleanup of a worker that is scaled away")
         pid1.wait_for(lambda: len(pids(pid1)) == 1, what="one worker")

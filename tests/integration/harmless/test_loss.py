@@ -5,8 +5,10 @@ import signal
 import socket
 import threading
 import time
+import urllib.request
 
 import pytest
+from support import nodeinit
 from support.crowd import MAJORS, Crowd, seconds
 
 
@@ -62,6 +64,33 @@ def test_a_drain_of_its_own_length_ends_in_time(program):
     time.sleep(0.2)
     assert seconds(lambda: pid1.stop(signal.SIGTERM)) < 4
     assert "drain cut off" in pid1.err
+
+
+def test_a_reload_that_had_to_cut_says_so_in_every_place(program):
+    web = nodeinit.free_port()
+    pid1, port = program(SLOW, NODEINIT_DRAIN="1s", NODEINIT_HTTP=f"127.0.0.1:{web}")
+    Crowd(port, ["/20000"])
+    time.sleep(0.2)
+    reload = pid1.ctl("reload")
+    assert reload.code == 1
+    assert "reloaded, but what 1 old worker had in flight was cut off (NODEINIT_DRAIN)" in reload.err
+    pid1.wait_line("every worker is a new one, but what 1 old worker had in flight was cut off")
+    with urllib.request.urlopen(f"http://127.0.0.1:{web}/metrics", timeout=5) as metrics:
+        counts = [line.split()[-1] for line in metrics.read().decode().splitlines()
+                  if line.startswith("nodeinit_worker_drains_cut_off_total{")]  # fmt: skip
+    assert sorted(counts) == ["0", "1"]
+    assert pid1.ctl("reload").code == 0
+
+
+def test_ctl_stop_returns_when_what_was_in_flight_is_answered(program):
+    pid1, port = program(SLOW)
+    crowd = Crowd(port, ["/2000"])
+    time.sleep(0.2)
+    stop = pid1.ctl("stop")
+    assert not crowd.lost()
+    assert stop.code == 0
+    assert stop.out.splitlines()[-1] == "stopped: every worker has ended"
+    assert pid1.wait(10) == 0
 
 
 @pytest.mark.parametrize("first", ["ctl stop", "SIGINT"])

@@ -58,7 +58,8 @@ def test_status_health_scale_restart_and_stop(service):
     wrong = service.ctl("restart", "9")
     assert (wrong.returncode, wrong.stderr) == (1, "nodeinit ctl: node has no slot 9\n")
 
-    assert service.ctl("stop").stdout == "stopping\n"
+    told = service.ctl("stop").stdout.splitlines()
+    assert (told[0], told[-1]) == ("stopping", "stopped: every worker has ended")
     assert service.process.wait(30) == 0
 
 

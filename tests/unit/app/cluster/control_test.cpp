@@ -23,6 +23,7 @@ struct Bench {
   std::vector<std::pair<int, Signal>> signals_sent;
   std::string reload_refusal;
   std::string reload_besides;
+  int have_left = 0;
   std::string address = "@nodeinit-test/" + std::to_string(::getpid());
   std::unique_ptr<Control> control;
 
@@ -55,7 +56,8 @@ struct Bench {
          },
          .send_signal = [this](Pid pid,
                                Signal signal) { signals_sent.emplace_back(pid.value(), signal); },
-         .is_healthy = [](bool live) { return live; }});
+         .is_healthy = [](bool live) { return live; },
+         .all_have_left = [this] { ++have_left; }});
     REQUIRE(opened);
     control = std::move(*opened);
   }
@@ -163,6 +165,22 @@ TEST_CASE("a reload of several programs is answered when the last rollout has en
   CHECK(bench.ask(fd.get(), "").empty());
   bench.control->rollout_ended(ProgramId{0}, true, {});
   CHECK(bench.ask(fd.get(), "").find("\"ok\":true,\"message\":\"reloaded\"") != std::string::npos);
+}
+
+TEST_CASE("a stop is answered when the last worker has ended, and its reader is waited for") {
+  Bench bench;
+  sys::UniqueFd fd = bench.connect();
+  CHECK(bench.ask(fd.get(), wire::to_line(wire::ControlRequest{.verb = wire::ControlVerb::stop}))
+            .find("\"more\":true,\"message\":\"stopping\"") != std::string::npos);
+  CHECK_FALSE(bench.control->is_being_read(Instant{}));
+  bench.control->drained(Instant{});
+  CHECK(bench.ask(fd.get(), "").find("stopped: every worker has ended") != std::string::npos);
+  CHECK(bench.control->is_being_read(Instant{} + 100ms));
+  CHECK_FALSE(bench.control->is_being_read(Instant{} + 1s));
+  fd.reset();
+  bench.turn();
+  CHECK_FALSE(bench.control->is_being_read(Instant{} + 100ms));
+  CHECK(bench.have_left == 1);
 }
 
 TEST_CASE("what a reload could not apply is told with its end") {
