@@ -35,7 +35,7 @@ unit_limit=12m integration_limit=25m container_limit=12m tidy_limit=20m fuzz_lim
 
 # Images are built several times, and the source in three fresh Debians, one of them under qemu-user.
 [ -z "$long" ] || container_limit=120m
-# What came of each row of the README's table of engines (tests/container/table.py writes it there).
+# What came of each row of the table of engines in docker/docs/engines.md (tests/container/table.py writes it there).
 export NODEINIT_ENGINE_RESULTS=$PWD/$results/engines.json
 
 say() { printf '\n=== %s\n' "$*"; }

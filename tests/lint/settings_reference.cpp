@@ -1,9 +1,9 @@
 // The reference of the settings, made from the one table:
 //
-//   settings_reference --check README.md docker/nodeinit.8    are they what the table says?
-//   settings_reference --write README.md docker/nodeinit.8    make them so
+//   settings_reference --check docker/docs/settings.md docker/nodeinit.8    are they what the table says?
+//   settings_reference --write docker/docs/settings.md docker/nodeinit.8    make them so
 //
-// In README.md the text between the two markers is ours; the manual page is ours altogether.
+// In settings.md the text between the two markers is ours; the manual page is ours altogether.
 
 #include <cstdio>
 #include <fstream>
@@ -85,14 +85,14 @@ std::string contents(const char* path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The README with the reference in its place; empty when the markers are missing.
-std::string with_reference(const std::string& readme) {
-  const auto begin = readme.find(kBegin);
-  const auto end = readme.find(kEnd);
+// The page with the reference in its place; empty when the markers are missing.
+std::string with_reference(const std::string& page) {
+  const auto begin = page.find(kBegin);
+  const auto end = page.find(kEnd);
   if (begin == std::string::npos || end == std::string::npos || end < begin) {
     return {};
   }
-  return readme.substr(0, begin + kBegin.size()) + markdown() + readme.substr(end);
+  return page.substr(0, begin + kBegin.size()) + markdown() + page.substr(end);
 }
 
 int settle(bool write, const char* path, const std::string& wanted) {
@@ -116,10 +116,10 @@ int settle(bool write, const char* path, const std::string& wanted) {
 
 int main(int count, char** arguments) {
   if (count != 4) {
-    std::fputs("usage: settings_reference --check|--write README.md nodeinit.8\n", stderr);
+    std::fputs("usage: settings_reference --check|--write settings.md nodeinit.8\n", stderr);
     return 2;
   }
   const bool write = std::string_view(arguments[1]) == "--write";
-  const int readme = settle(write, arguments[2], with_reference(contents(arguments[2])));
-  return readme + settle(write, arguments[3], manual_page());
+  const int page = settle(write, arguments[2], with_reference(contents(arguments[2])));
+  return page + settle(write, arguments[3], manual_page());
 }
