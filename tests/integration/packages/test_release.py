@@ -1,5 +1,6 @@
 """A release, made from a tag of a temporary clone, and checked as whoever gets it would."""
 
+import base64
 import hashlib
 import io
 import json
@@ -76,8 +77,7 @@ def test_everything_is_there_and_its_checksum_holds(release, clone):
 
 def test_the_signature_is_that_of_the_key(release, key, tmp_path):
     done("openssl", "pkey", "-in", key, "-pubout", "-out", tmp_path / "key.pub")
-    (tmp_path / "sig").write_text(done("base64", "-d", release / "SHA256SUMS.sig", errors="surrogateescape"),
-                                  errors="surrogateescape")  # fmt: skip
+    (tmp_path / "sig").write_bytes(base64.b64decode((release / "SHA256SUMS.sig").read_text()))
     done("openssl", "dgst", "-sha256", "-verify", tmp_path / "key.pub", "-signature", tmp_path / "sig",
          release / "SHA256SUMS")  # fmt: skip
 
@@ -124,7 +124,7 @@ def test_the_debian_package_installs_one_program(release, clone, tmp_path):
     assert done(tmp_path / "usr/sbin/nodeinit", "--version") == f"nodeinit {version}\n"
     assert (tmp_path / "usr/share/man/man8/nodeinit.8.gz").is_file()
     if shutil.which("lintian"):
-        told = run("lintian", "--fail-on", "error,warning", "--no-tag-display-limit", file)
+        told = run("lintian", "--fail-on", "error,warning", "--tag-display-limit", "0", file)
         assert told.returncode == 0, told.stdout
 
 
