@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -152,6 +153,15 @@ def test_the_image_is_one_file_for_each_processor(release, clone, shipped):
         assert layer.getnames() == ["nodeinit", "nodeinit.spdx.json"]
         with open(shipped, "rb") as program:
             assert layer.extractfile("nodeinit").read() == program.read()
+
+
+def test_an_engine_takes_the_image(release, clone, tmp_path):
+    if not shutil.which("podman") or os.geteuid() != 0:
+        pytest.skip("wants podman, and root for its store")
+    store = ["--root", tmp_path / "root", "--runroot", tmp_path / "run", "--storage-driver", "vfs"]
+    done("podman", *store, "load", "--quiet", "--input", release / f"nodeinit-{clone[1]}.oci.tar")
+    told = done("podman", *store, "image", "inspect", "--format", "{{.Architecture}} {{.User}}", f"nodeinit:{clone[1]}")
+    assert told in ("amd64 65532:65532\n", "arm64 65532:65532\n")
 
 
 def test_provenance_names_every_file_and_the_commit(release, clone):
