@@ -144,3 +144,10 @@ def test_the_index_names_every_page():
     index = (TOP / "docker/docs/README.md").read_text()
     missing = [page.name for page in Path(TOP / "docker/docs").glob("*.md") if f"({page.name})" not in index]
     assert missing == ["README.md"]
+
+
+def test_the_manual_page_has_every_option_and_verb(helps):
+    page = (TOP / "docker/nodeinit.8").read_text().replace("\\-", "-")
+    missing = [name for name in re.findall(r"^  (--[a-z-]+)", helps[0], re.M) if name not in page]
+    missing += [verb for verb in re.findall(r"^  ([a-z][a-z0-9-]+) ", helps[1], re.M) if verb not in page]
+    assert not missing
