@@ -67,8 +67,8 @@ packages+=(
 wanted fuzz && packages+=(libclang-rt-dev)
 wanted container && packages+=(podman conmon golang-github-containers-common python3-yaml)
 # The virtual machine with a pure cgroup v2 tree (its kernel is downloaded by the test, not installed), a browser for the
-# page at NODEINIT_HTTP, and what judges a Debian package.
-wanted integration && [ -n "$long" ] && packages+=(qemu-system-x86 busybox-static cpio chromium lintian)
+# page at NODEINIT_HTTP, what judges a Debian package, and a registry for the image.
+wanted integration && [ -n "$long" ] && packages+=(qemu-system-x86 busybox-static cpio chromium lintian docker-registry skopeo)
 # All the engines, and what speaks the kubelet's protocol to containerd: for the slow form.
 wanted container && [ -n "$long" ] && packages+=(docker.io docker-compose slirp4netns containerd iptables buildah mmdebstrap protobuf-compiler
   python3-protobuf python3-grpcio)

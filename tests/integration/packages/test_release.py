@@ -11,7 +11,7 @@ import subprocess
 import tarfile
 
 import pytest
-from support import nodeinit
+from support import http, nodeinit
 
 TOP = nodeinit.TOP
 
@@ -162,6 +162,56 @@ def test_an_engine_takes_the_image(release, clone, tmp_path):
     done("podman", *store, "load", "--quiet", "--input", release / f"nodeinit-{clone[1]}.oci.tar")
     told = done("podman", *store, "image", "inspect", "--format", "{{.Architecture}} {{.User}}", f"nodeinit:{clone[1]}")
     assert told in ("amd64 65532:65532\n", "arm64 65532:65532\n")
+
+
+CONFIG = """
+version: 0.1
+storage: {filesystem: {rootdirectory: FOLDER}}
+http: {addr: "127.0.0.1:PORT"}
+"""
+
+
+@pytest.fixture
+def docker_registry(tmp_path):
+    if not shutil.which("docker-registry") or not shutil.which("skopeo"):
+        pytest.skip("wants Debian's docker-registry and skopeo")
+    port = nodeinit.free_port()
+    config = tmp_path / "config.yml"
+    config.write_text(CONFIG.replace("FOLDER", str(tmp_path / "registry")).replace("PORT", str(port)))
+    with subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as serving:  # fmt: skip
+        try:
+            nodeinit.wait_for(lambda: serving.poll() is not None or answers(port), 30)
+            yield f"127.0.0.1:{port}"
+        finally:
+            serving.terminate()
+
+
+def answers(port):
+    try:
+        return http.get(port, "/v2/").status == 200
+    except http.Failure:
+        return False
+
+
+@pytest.mark.long
+def test_a_registry_gives_each_processor_its_program(release, clone, docker_registry, shipped, foreign, tmp_path):
+    version = clone[1]
+    pushed = done(TOP / "docker/release/push", release / f"nodeinit-{version}.oci.tar", f"{docker_registry}/nodeinit",
+                  "--dest-tls-verify=false").split()  # fmt: skip
+    assert pushed == [f"{docker_registry}/nodeinit:{version}", f"{docker_registry}/nodeinit:{version.rpartition('.')[0]}"]
+    store = ["--root", tmp_path / "root", "--runroot", tmp_path / "run", "--storage-driver", "vfs"]
+    for arch, program in (("amd64", shipped), ("arm64", foreign)):
+        folder = tmp_path / arch
+        done("skopeo", "copy", "--quiet", "--override-arch", arch, "--src-tls-verify=false", f"docker://{pushed[0]}",
+             f"dir:{folder}")  # fmt: skip
+        (layer,) = json.loads((folder / "manifest.json").read_text())["layers"]
+        with tarfile.open(folder / layer["digest"].removeprefix("sha256:")) as packed, open(program, "rb") as wanted:
+            assert packed.extractfile("nodeinit").read() == wanted.read()
+        if shutil.which("podman") and os.geteuid() == 0:
+            done("podman", *store, "pull", "--quiet", "--tls-verify=false", "--arch", arch, pushed[0])
+            told = done("podman", *store, "image", "inspect", "--format", "{{.Architecture}}", pushed[0])
+            assert told.strip() == arch
 
 
 def test_provenance_names_every_file_and_the_commit(release, clone):
