@@ -3,7 +3,7 @@
 #
 #   docker/quickstart.sh
 #
-# installs what is missing (Debian's packages, express from npm), builds build/nodeinit, runs a service under
+# installs what is missing (Debian's packages; express where npm is there), builds build/nodeinit, runs a service under
 # it as PID 1 of a PID namespace with a CPU quota of 1.5 (a cgroup of its own), and shows the plan, an answer
 # of each worker, a killed worker replaced, and a stop that waits for the requests in flight. Nothing is left
 # running; what was built and downloaded stays in build/, so that the second run takes seconds.
@@ -39,7 +39,6 @@ say "Debian's packages"
 mapfile -t packages < <(sed '/^#/d' docker/build-packages)
 packages+=(ca-certificates curl procps util-linux)
 command -v node >/dev/null || packages+=(nodejs)
-command -v npm >/dev/null || packages+=(npm)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
@@ -57,12 +56,28 @@ cmake --preset release >/dev/null
 cmake --build --preset release
 ls -l build/nodeinit
 
-say "an express service from npm (docker/example)"
 service=build/quickstart
 mkdir -p $service
-cp docker/example/server.js docker/example/package.json docker/example/package-lock.json $service/
-[ -d $service/node_modules/express ] || (cd $service && npm ci --silent --no-audit --no-fund </dev/null)
-echo "node $(node --version), express $(node -p "require('./$service/node_modules/express/package.json').version")"
+cp docker/example/package.json docker/example/package-lock.json $service/
+# Debian's npm is half a gigabyte of packages: only where it is there already.
+if command -v npm >/dev/null; then
+  say "an express service from npm (docker/example)"
+  if [ ! -d $service/node_modules/express ]; then
+    show "npm ci"
+    (cd $service && npm ci --no-audit --no-fund </dev/null) || {
+      rm -rf $service/node_modules
+      echo "npm could not get express; its own words are above (no network, a proxy, a registry that refuses?)"
+    }
+  fi
+fi
+if [ -d $service/node_modules/express ]; then
+  cp docker/example/server.js $service/
+  echo "node $(node --version), express $(node -p "require('./$service/node_modules/express/package.json').version")"
+else
+  say "a service of node's own http (docker/example/plain.js)"
+  cp docker/example/plain.js $service/server.js
+  echo "node $(node --version)"
+fi
 
 ### 2. A CPU quota of 1.5, as a container engine sets it
 

@@ -4,7 +4,7 @@
 set -eu
 program=$1
 epoch=${SOURCE_DATE_EPOCH:-0}
-version=$("$program" --version | sed 's/^nodeinit //; q')
+version=${NODEINIT_VERSION:-$("$program" --version | sed "s/^nodeinit //; q")}
 hash=$(sha256sum "$program" | cut -d' ' -f1)
 
 cat <<HEAD

@@ -35,7 +35,7 @@ unit_limit=12m integration_limit=25m container_limit=12m tidy_limit=20m fuzz_lim
 
 # Images are built several times, and the source in three fresh Debians, one of them under qemu-user.
 [ -z "$long" ] || container_limit=120m
-# What came of each row of the README's table of engines (tests/container/table.py writes it there).
+# What came of each row of the table of engines in docker/docs/engines.md (tests/container/table.py writes it there).
 export NODEINIT_ENGINE_RESULTS=$PWD/$results/engines.json
 
 say() { printf '\n=== %s\n' "$*"; }
@@ -66,9 +66,9 @@ packages+=(
 )
 wanted fuzz && packages+=(libclang-rt-dev)
 wanted container && packages+=(podman conmon golang-github-containers-common python3-yaml)
-# The virtual machine with a pure cgroup v2 tree (its kernel is downloaded by the test, not installed), and a browser for
-# the page at NODEINIT_HTTP.
-wanted integration && [ -n "$long" ] && packages+=(qemu-system-x86 busybox-static cpio chromium)
+# The virtual machine with a pure cgroup v2 tree (its kernel is downloaded by the test, not installed), a browser for the
+# page at NODEINIT_HTTP, what judges a Debian package, and a registry for the image.
+wanted integration && [ -n "$long" ] && packages+=(qemu-system-x86 busybox-static cpio chromium lintian docker-registry skopeo)
 # All the engines, and what speaks the kubelet's protocol to containerd: for the slow form.
 wanted container && [ -n "$long" ] && packages+=(docker.io docker-compose slirp4netns containerd iptables buildah mmdebstrap protobuf-compiler
   python3-protobuf python3-grpcio)

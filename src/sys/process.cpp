@@ -244,7 +244,10 @@ std::string why(const SpawnNames& names, const SpawnReport& report) {
       return "cannot execute " + names.program + ": its parent is gone";
     case SpawnStage::exec:
       return "cannot execute " + names.program + ": " +
-             (report.program_exists ? "it is there, but its interpreter or loader is not" : reason);
+             (report.program_exists ? "it is there, but its interpreter or loader is not"
+              : report.code == ENOENT && names.program.find('/') == std::string::npos
+                  ? "not found in PATH"
+                  : reason);
   }
   return names.program;
 }

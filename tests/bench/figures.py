@@ -1,4 +1,4 @@
-"""The figures of the README, measured here: usage figures.py [--rounds N] [--node MAJOR].
+"""The figures of docker/docs/figures.md, measured here: usage figures.py [--rounds N] [--node MAJOR].
 
 Prints a table of: the size of the program; the time from start to the first answer, bare node against node under
 nodeinit as PID 1 with one worker and with two; the memory that nodeinit itself has (RSS and private dirty pages); its

@@ -1,6 +1,6 @@
 """An image with node, its libraries and nodeinit, in each engine that is installed.
 
-A test marked `shows("what a reader wants to know")` is a row of the README's table of engines: what came of it in each
+A test marked `shows("what a reader wants to know")` is a row of the table of engines in docker/docs/engines.md: what came of it in each
 engine is noted (table.py), when the environment variable NODEINIT_ENGINE_RESULTS names a file.
 """
 

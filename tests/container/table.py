@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""The README's table of engines: what was run, in which engine, and what came of it.
+"""The table of engines in docker/docs/engines.md: what was run, in which engine, and what came of it.
 
     NODEINIT_ENGINE_RESULTS=FILE pytest --long tests/container      notes the results in FILE (added to what it has)
-    tests/container/table.py FILE...                                writes them between the marks in the README
+    tests/container/table.py FILE...                                writes them between the marks there
     tests/container/table.py --rows                                 the rows that tests promise, one a line
 
 A cell is `+` when every test of the row passed in that engine, `FAILED` when one did not, `·` when it was not run
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-README = HERE.parents[1] / "README.md"
+PAGE = HERE.parents[1] / "docker/docs/engines.md"
 BEGIN, END = "<!-- engines:begin -->\n", "<!-- engines:end -->\n"
 COLUMNS = ("runc", "podman", "docker", "containerd")
 
@@ -50,7 +50,7 @@ def merged(results) -> dict:
     return total
 
 
-# The rows in the order in which the tests are written; none may be missing from the README.
+# The rows in the order in which the tests are written; none may be missing from the page.
 def rows() -> list:
     found = []
     for file in ("test_engines.py", "test_live.py", "test_cri.py", "test_play.py", "test_builds.py"):
@@ -72,7 +72,7 @@ def text(result) -> str:
 
 
 def table_in() -> str:
-    return README.read_text().partition(BEGIN)[2].partition(END)[0]
+    return PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
 
 
 def main(words):
@@ -83,10 +83,10 @@ def main(words):
         print(__doc__, file=sys.stderr)
         return 64
     result = merged(json.loads(Path(file).read_text()) for file in words)
-    before, begin, rest = README.read_text().partition(BEGIN)
+    before, begin, rest = PAGE.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
-    assert begin and end, f"no marks in {README}"
-    README.write_text(before + begin + text(result) + end + after)
+    assert begin and end, f"no marks in {PAGE}"
+    PAGE.write_text(before + begin + text(result) + end + after)
     failed = [row for row in rows() if "failed" in result["rows"].get(row, {}).values()]
     print(f"{len(rows())} rows, {len(failed)} with a failure", *failed, sep="\n")
     return 1 if failed else 0

@@ -1,5 +1,7 @@
 """Each lint finds what it is there for, and lets pass what is right. usage: self_test.py CXX AR NM"""
 
+import contextlib
+import io
 import subprocess
 import sys
 import tempfile
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import includes
 import length
+import pages
 import purity
 import references
 import words
@@ -116,6 +119,21 @@ class Lints(unittest.TestCase):
               return std::pow(double(m.size()), 1.5);
             }"""
         self.assertEqual(self.purity_of(body), [])
+
+    def test_a_metric_and_an_event_that_no_page_lists_are_found(self):
+        self.write("src/a.cpp", 'single("nodeinit_x_total", MetricType::counter, "How " "many.", 1);\n'
+                   'report(LogLevel::warn, "worker_odd", "is odd", worker, turn); log_.info(\n"all_well", text);\n')  # fmt: skip
+        for name in ("metrics", "events"):
+            self.write(f"docker/docs/{name}.md", f"<!-- {name}:begin -->\n<!-- {name}:end -->\n")
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(pages.main([str(self.top)]), 1)
+            self.assertEqual(pages.main([str(self.top), "--write"]), 1)
+        self.assertIn("worker_odd: say what it means", said.getvalue())
+        metrics, events = ((self.top / f"docker/docs/{name}.md").read_text() for name in ("metrics", "events"))
+        self.assertIn("| `nodeinit_x_total` | counter | How many. |", metrics)
+        self.write("docker/docs/events.md", events.replace("…", "it is odd"))
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertEqual(pages.main([str(self.top)]), 0)
 
     def test_long_files_and_foreign_words_are_found(self):
         self.write("src/core/a.cpp", "\n" * 501)

@@ -1,9 +1,9 @@
 // The reference of the settings, made from the one table:
 //
-//   settings_reference --check README.md docker/nodeinit.8    are they what the table says?
-//   settings_reference --write README.md docker/nodeinit.8    make them so
+//   settings_reference --check docker/docs/settings.md docker/nodeinit.8    are they what the table says?
+//   settings_reference --write docker/docs/settings.md docker/nodeinit.8    make them so
 //
-// In README.md the text between the two markers is ours; the manual page is ours altogether.
+// The text between the two markers is ours, in both; what is around them is written by hand.
 
 #include <cstdio>
 #include <fstream>
@@ -17,8 +17,12 @@ using namespace ni;
 
 namespace {
 
-constexpr std::string_view kBegin = "<!-- settings:begin -->\n";
-constexpr std::string_view kEnd = "<!-- settings:end -->\n";
+struct Markers {
+  std::string_view begin;
+  std::string_view end;
+};
+constexpr Markers kInMarkdown = {"<!-- settings:begin -->\n", "<!-- settings:end -->\n"};
+constexpr Markers kInRoff = {".\\\" settings:begin\n", ".\\\" settings:end\n"};
 
 std::string replaced(std::string_view text, char what, std::string_view by) {
   std::string result;
@@ -49,17 +53,8 @@ std::string roff(std::string_view text) {
   return replaced(replaced(text, '\\', "\\e"), '-', "\\-");
 }
 
-std::string manual_page() {
-  std::string text =
-      ".TH NODEINIT 8\n"
-      ".SH NAME\nnodeinit \\- PID 1 for Node.js containers\n"
-      ".SH SYNOPSIS\n.B nodeinit\n[options] [\\-\\-] command [arg...]\n.br\n"
-      ".B nodeinit ctl\nverb [args]\n"
-      ".SH SETTINGS\n"
-      "Each is an option, a variable (\\-\\-ready\\-timeout is NODEINIT_READY_TIMEOUT) and a key "
-      "of "
-      "the TOML file\n(ready_timeout). An option is stronger than a variable, a variable than the "
-      "file.\n";
+std::string manual() {
+  std::string text;
   for (const Setting& setting : settings()) {
     const bool everywhere = setting.scope != Setting::Scope::program_only;
     text += ".TP\n.BI " +
@@ -68,15 +63,6 @@ std::string manual_page() {
             ".\nAllowed: " + roff(setting.allowed) + ".\nDefault: " + roff(setting.fallback) +
             ".\n";
   }
-  text +=
-      ".SH EXIT STATUS\n"
-      "0: stopped in order, or a program that runs once ended with 0.\n"
-      "137: stopped, but a worker had to be killed.\n"
-      "126, 127: the command is not executable, or not found.\n"
-      "64: wrong usage. 78: wrong configuration.\n"
-      "Any other: a worker's own code, or 128 and its signal.\n"
-      ".SH FILES\n.TP\n.I /etc/nodeinit.toml\nread when it is there; \\-\\-config and "
-      "NODEINIT_CONFIG name another.\n";
   return text;
 }
 
@@ -85,22 +71,24 @@ std::string contents(const char* path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The README with the reference in its place; empty when the markers are missing.
-std::string with_reference(const std::string& readme) {
-  const auto begin = readme.find(kBegin);
-  const auto end = readme.find(kEnd);
+// The page with the reference in its place; empty when the markers are missing.
+std::string with_reference(const std::string& page, Markers markers, const std::string& reference) {
+  const auto begin = page.find(markers.begin);
+  const auto end = page.find(markers.end);
   if (begin == std::string::npos || end == std::string::npos || end < begin) {
     return {};
   }
-  return readme.substr(0, begin + kBegin.size()) + markdown() + readme.substr(end);
+  return page.substr(0, begin + markers.begin.size()) + reference + page.substr(end);
 }
 
-int settle(bool write, const char* path, const std::string& wanted) {
+int settle(bool write, const char* path, Markers markers, const std::string& reference) {
+  const std::string now = contents(path);
+  const std::string wanted = with_reference(now, markers, reference);
   if (wanted.empty()) {
     std::fprintf(stderr, "%s: the markers of the settings' reference are missing\n", path);
     return 1;
   }
-  if (contents(path) == wanted) {
+  if (now == wanted) {
     return 0;
   }
   if (write) {
@@ -116,10 +104,10 @@ int settle(bool write, const char* path, const std::string& wanted) {
 
 int main(int count, char** arguments) {
   if (count != 4) {
-    std::fputs("usage: settings_reference --check|--write README.md nodeinit.8\n", stderr);
+    std::fputs("usage: settings_reference --check|--write settings.md nodeinit.8\n", stderr);
     return 2;
   }
   const bool write = std::string_view(arguments[1]) == "--write";
-  const int readme = settle(write, arguments[2], with_reference(contents(arguments[2])));
-  return readme + settle(write, arguments[3], manual_page());
+  const int page = settle(write, arguments[2], kInMarkdown, markdown());
+  return page + settle(write, arguments[3], kInRoff, manual());
 }

@@ -32,7 +32,12 @@ std::string Runtime::take_last_words(const sys::Ended& ended) {
     termination_.last_words(
         who, words.value_or("unknown, its stderr passed as it is; NODEINIT_LOG=lines keeps them"));
   }
-  return telling_line(words.value_or(std::string()));
+  std::string line = telling_line(words.value_or(std::string()));
+  // Of a program that has never listened: whoever started it may be new here.
+  const bool is_first = is_hook || supervisor_.programs()[worker->second.program.value].stage ==
+                                       Program::Stage::probing;
+  if (is_first && ending == Ending::failed) line += advice_on(line);
+  return line;
 }
 
 }  // namespace ni::app

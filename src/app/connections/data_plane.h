@@ -140,6 +140,7 @@ class DataPlane {
   std::set<SocketRef>
       resting_;  // could not accept (no descriptor left): tried again a little later
   std::optional<Instant> accept_warned_at_;
+  std::set<std::string> told_of_;  // addresses that could not be had since one last could
   loop::Timer retry_;
   loop::Timer timer_;  // of the primary's next deadline
   std::optional<Instant> timer_set_to_;

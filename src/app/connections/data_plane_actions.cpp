@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <string>
 #include <utility>
 
 #include "app/connections/data_plane.h"
@@ -12,6 +14,20 @@ namespace {
 
 constexpr Duration kBetweenWarnings = 60s;  // of a lack that lasts
 constexpr Duration kRest = 100ms;
+constexpr std::size_t kMostTold = 64;  // addresses of which it was told that they cannot be had
+
+std::string what_may_help(const wire::ListenQuery& query, int error) {
+  constexpr int kFirstFreePort = 1024;
+  const bool tcp = query.is_tcp();
+  if (error == EADDRINUSE && tcp) {
+    return "another process on this network listens there (ss -ltnp names it); ";
+  }
+  if ((error == EACCES || error == EPERM) && tcp && query.port < kFirstFreePort) {
+    return "this user may not listen below 1024: another port, or "
+           "net.ipv4.ip_unprivileged_port_start=0; ";
+  }
+  return "";
+}
 
 }  // namespace
 
@@ -29,10 +45,15 @@ void DataPlane::perform(const primary_action::OpenListener& action) {
   Result<ListenSockets> group = open_listen_sockets(action.query, action.sockets, action.reuse_port,
                                                     settings_.inherited, user ? &*user : nullptr);
   if (!group) {
-    warn(group.error(), "the application is told");
+    if (told_of_.size() >= kMostTold) told_of_.clear();
+    if (told_of_.insert(to_string(group.error())).second) {
+      warn(group.error(),
+           what_may_help(action.query, group.error().code) + "the application is told");
+    }
     primary_.listener_opened(action.listener, {.error_number = group.error().code, .name = {}});
     return;
   }
+  told_of_.clear();
   Primary::Opened opened{.port = group->address.port(), .tcp = group->tcp, .name = {}};
   if (group->address.family() != AF_UNIX) {
     opened.name = {.address = group->address.host(),

@@ -227,7 +227,7 @@ Invocation read_invocation(std::span<const std::string> argv, Environment enviro
     return leave(0, "nodeinit: the configuration is in order\n", invocation.complaints);
   }
   if (line.verb != Verb::explain && configured.config.programs.empty()) {
-    return wrong_usage({{"command line", "no command to run"}});
+    return wrong_usage({{"command line", "no command to run, such as: nodeinit node server.js"}});
   }
   invocation.does = line.verb == Verb::explain ? Does::explain : Does::run;
   invocation.json = line.json;

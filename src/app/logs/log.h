@@ -1,7 +1,7 @@
 #pragma once
 
 // nodeinit's own messages: one line each, to stderr, as text for a person or JSON for a collector.
-// An event name and its fields are a promise to the users' dashboards (README, "Logs"): never
+// An event name and its fields are a promise to the users' dashboards (docker/docs/logs.md): never
 // rename one.
 //
 //   log.info("worker_ready", "slot 0: worker 12 is ready", {{"slot", 0}, {"pid", 12}});

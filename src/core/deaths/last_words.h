@@ -12,4 +12,8 @@ namespace ni {
 // printed, "" if there is none.
 std::string telling_line(std::string_view words);
 
+// What may help against the error that such a line names, as a question to a newcomer: " (is …?)".
+// "" where nothing general can be said.
+std::string_view advice_on(std::string_view telling_line);
+
 }  // namespace ni

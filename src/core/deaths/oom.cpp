@@ -126,7 +126,9 @@ MemoryVerdict judge_death(const WorkerEnd& end, const Resources& resources, cons
     return {};
   }
   if (names_full_heap(end.last_words)) {
-    return {MemoryDeath::heap_limit, "V8 has aborted it: its heap is full: " + told};
+    return {MemoryDeath::heap_limit, "V8 has aborted it: its heap is full: " + told +
+                                         "; if it is no leak: a larger limit, or fewer workers "
+                                         "(NODEINIT_MAX_WORKERS)"};
   }
   if (!end.last_words.empty()) {
     return {};  // an abort for another reason, which the last words tell

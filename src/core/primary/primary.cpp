@@ -90,11 +90,12 @@ void Primary::on(Incarnation id, Worker& worker, const wire::WorkerMessage& mess
 
 void Primary::query(Incarnation id, Worker& worker, const wire::QueryServerAct& asked) {
   if (worker.draining || stopping_) return;  // as Node's primary: no answer after `disconnect`
-  if (!std::exchange(worker.asked, true)) act(primary_action::Tell{event::AskedForSocket{id}});
   if (worker.held.size() + worker.withheld.size() >= kMostListens || worker.handles.full()) {
+    tell_asked(id, worker);
     return refuse_listen(id, worker, asked);
   }
   if (worker.place.parked) {
+    tell_asked(id, worker);
     worker.withheld.push_back(asked);
     return;
   }
@@ -107,6 +108,12 @@ void Primary::query(Incarnation id, Worker& worker, const wire::QueryServerAct& 
   if (listener.opened) return answer(id, worker, listener_id, asked.seq);
   if (listener.asking.size() < std::size_t{kMostSlots} * 2)
     listener.asking.push_back({id, asked.seq});
+}
+
+// Not before there is a socket for it: a program whose port is taken or forbidden is no server yet,
+// and its siblings would only fail beside it.
+void Primary::tell_asked(Incarnation id, Worker& worker) {
+  if (!std::exchange(worker.asked, true)) act(primary_action::Tell{event::AskedForSocket{id}});
 }
 
 void Primary::listening(Incarnation id, Worker& worker, const wire::ListeningAct& says) {
@@ -129,7 +136,7 @@ void Primary::listening(Incarnation id, Worker& worker, const wire::ListeningAct
   }
   // Bun binds by itself and asks for nothing: what it says is taken as it is, and as the question,
   // too.
-  if (!std::exchange(worker.asked, true)) act(primary_action::Tell{event::AskedForSocket{id}});
+  tell_asked(id, worker);
   act(primary_action::Tell{event::Listening{id, tcp, !ours, place}});
   ask_connections(id);  // one that was asked tells the number once more when it drains
 }

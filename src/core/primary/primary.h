@@ -251,6 +251,7 @@ class Primary {
   void answer(Incarnation id, Worker& worker, ListenerId listener_id, std::int64_t seq);
   void answer_error(Incarnation id, Worker& worker, const Listener& listener, std::int64_t seq,
                     int error);
+  void tell_asked(Incarnation id, Worker& worker);
   void refuse_listen(Incarnation id, Worker& worker, const wire::QueryServerAct& asked);
   void holders_changed(ProgramId program);
   void steer(ListenerId id, Listener& listener);

@@ -90,6 +90,7 @@ void Primary::refuse_listen(Incarnation id, Worker& worker, const wire::QuerySer
 
 void Primary::answer(Incarnation id, Worker& worker, ListenerId listener_id, std::int64_t seq) {
   Listener& listener = listeners_.at(listener_id);
+  tell_asked(id, worker);
   const wire::Answer answer{
       .key = listener.key, .ack = seq, .seq = worker.next_seq++, .data = listener.data};
   if (holds(worker, listener_id)) {

@@ -1,7 +1,7 @@
 #pragma once
 
 // Everything nodeinit knows, as Prometheus metrics. Names, units and labels are a promise to
-// dashboards and alerts (README, "Metrics"; docker/grafana, docker/prometheus).
+// dashboards and alerts (docker/docs/http.md; docker/grafana, docker/prometheus).
 //
 // What the supervisor knows is read from it; the rest, which only the body can see, is given beside
 // it. What is not known (a cgroup file that is not there, another user's /proc) has no sample:

@@ -172,6 +172,10 @@ CommandLine read_command_line(std::span<const std::string> argv) {
     line.command.assign(words.begin() + 1, words.end());
     return line;
   }
+  if (words.size() == 1 && words.front() == "help") {  // a command of that name: nodeinit -- help
+    line.verb = Verb::help;
+    return line;
+  }
   return Parser(words).parse();
 }
 

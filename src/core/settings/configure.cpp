@@ -28,13 +28,23 @@ bool is_allowed(const Written& written) {
   return written.setting->read(written.text, container, program);
 }
 
+// A number alone, where a unit is wanted: "; did you mean 30s?".
+std::string with_unit(const Written& written) {
+  if (!parse_number<std::uint32_t>(written.text)) return "";
+  for (const char* const unit : {"s", "M"}) {
+    const std::string text = written.text + unit;
+    if (is_allowed({written.setting, text, written.origin})) return "; did you mean " + text + "?";
+  }
+  return "";
+}
+
 void judge(const std::vector<Written>& layer, std::vector<Problem>& problems) {
   for (const Written& written : layer) {
     if (!is_allowed(written)) {
       problems.push_back(
           {written.origin.where, "cannot use \"" + printable(written.text, 80) + "\" for " +
-                                     std::string(written.setting->key) +
-                                     "; allowed: " + std::string(written.setting->allowed)});
+                                     std::string(written.setting->key) + "; allowed: " +
+                                     std::string(written.setting->allowed) + with_unit(written)});
     }
   }
 }

@@ -2,7 +2,7 @@
 
 // The one table of settings. A row is a setting: from it come the option (--ready-timeout), the
 // variable (NODEINIT_READY_TIMEOUT), the TOML key (ready_timeout), --help, --print-config, the
-// validation and the reference in README.md. To add a setting: a field in core/settings/config.h, a
+// validation and the reference in docker/docs/settings.md. To add a setting: a field in core/settings/config.h, a
 // row here. A row's `fallback` is what config.h's default is called; a test compares the two.
 
 #include <cstdint>

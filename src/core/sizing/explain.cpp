@@ -118,6 +118,12 @@ void add_program(Page& page, const ProgramConfig& program, const Plan& plan) {
     const bool into_argv = program.command.empty() || is_node(program.command.front());
     page.line("  given by {}:{}", into_argv ? "node's arguments" : "NODE_OPTIONS", flags);
   }
+  if (plan.workers > 1) {
+    page.line(
+        "  {} times in the container: what the program has once, as database pools, caches, rate "
+        "limits, timers and thread pools",
+        plan.workers);
+  }
   for (const auto& warning : plan.warnings) {
     page.line("  warning: {}", warning);
   }

@@ -54,7 +54,7 @@ struct Adopted {
 struct Online {
   Incarnation worker;
 };
-struct AskedForSocket {  // its first queryServer: it is a server
+struct AskedForSocket {  // its first queryServer that got a socket: it is a server
   Incarnation worker;
 };
 struct Listening {  // one server more

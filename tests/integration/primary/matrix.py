@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every kind of program on every Node: usage matrix.py [--write README.md] [--node MAJOR] [PROGRAM…].
+"""Every kind of program on every Node: usage matrix.py [--write PAGE] [--node MAJOR] [PROGRAM…].
 
 Each cell: two workers under nodeinit; both answer; SIGTERM, sent while a request is under way, ends with 0 and that
 request is answered. Prints the table in Markdown; --write puts it between the marks in a file.

@@ -1,4 +1,4 @@
-"""Every kind of program on every Node (matrix.py): a few cells here, all with --long; the README has the table."""
+"""Every kind of program on every Node (matrix.py): a few cells here, all with --long; docker/docs/compatibility.md has the table."""
 
 import pytest
 from integration.primary import engines, matrix
@@ -14,24 +14,24 @@ CELLS = [
     for program in matrix.PROGRAMS
     for major in matrix.MAJORS
 ]  # fmt: skip
-README = nodeinit.TOP / "README.md"
+PAGE = nodeinit.TOP / "docker/docs/compatibility.md"
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("program, major", CELLS)
 def test_two_workers_answer_and_a_stop_loses_no_request(program, major, tmp_path):
-    told = matrix.read_table(README)[program.name, major]
+    told = matrix.read_table(PAGE)[program.name, major]
     try:
         matrix.run_cell(program, major, tmp_path)
     except matrix.Excluded as why:
-        assert told == str(why), "README.md says otherwise: matrix.py --write README.md"
+        assert told == str(why), "the page says otherwise: matrix.py --write docker/docs/compatibility.md"
     else:
-        assert told == "", "README.md says otherwise: matrix.py --write README.md"
+        assert told == "", "the page says otherwise: matrix.py --write docker/docs/compatibility.md"
 
 
 def test_the_readme_has_every_cell():
     wanted = {(program.name, major) for program in matrix.PROGRAMS for major in matrix.MAJORS}
-    assert set(matrix.read_table(README)) == wanted, "run matrix.py --write README.md"
+    assert set(matrix.read_table(PAGE)) == wanted, "run matrix.py --write docker/docs/compatibility.md"
 
 
 def test_ranges_of_engines_are_read_as_npm_does():

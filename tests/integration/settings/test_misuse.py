@@ -83,7 +83,7 @@ def test_words_that_are_no_option_get_a_hint(tmp_path):
         "nodeinit: nothing was started; nodeinit --help shows the options\n"
     ))  # fmt: skip
     assert say(tmp_path, "--") == (64, (
-        "nodeinit: command line: no command to run\n"
+        "nodeinit: command line: no command to run, such as: nodeinit node server.js\n"
         "nodeinit: nothing was started; nodeinit --help shows the options\n"
     ))  # fmt: skip
 

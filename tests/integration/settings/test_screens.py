@@ -1,4 +1,4 @@
-"""What a person sees in a terminal: `nodeinit ctl status` and `top` in tmux, as the README shows them."""
+"""What a person sees in a terminal: `nodeinit ctl status` and `top` in tmux, as docker/docs/ctl.md shows them."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Ends of workers and of the container, one real program for each row of the README's table."""
+"""Ends of workers and of the container, one real program for each row of the table in docker/docs/behaviour.md."""
 
 import os
 import re

@@ -130,7 +130,7 @@ TEST_CASE("a missing command is 127, one that may not run 126, and the message n
           "[not-emulated]") {
   CHECK(failure_of({"no-such-command"}).exit_code == 127);
   CHECK(failure_of({"no-such-command"}).message ==
-        "cannot execute no-such-command: No such file or directory");
+        "cannot execute no-such-command: not found in PATH");
   CHECK(failure_of({"/no/such/command"}).exit_code == 127);
   CHECK(failure_of({""}).exit_code == 127);
   CHECK(failure_of({"/etc"}).exit_code == 126);

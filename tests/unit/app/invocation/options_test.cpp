@@ -89,7 +89,7 @@ TEST_CASE("without a command there is nothing to run, but a plan to explain") {
   CHECK(nothing.does == Does::leave);
   CHECK(nothing.exit_code == 64);
   CHECK(nothing.complaints ==
-        "nodeinit: command line: no command to run\n"
+        "nodeinit: command line: no command to run, such as: nodeinit node server.js\n"
         "nodeinit: nothing was started; nodeinit --help shows the options\n");
   const Invocation explain = invoke({"--explain", "--json", "--root", "/captured"});
   CHECK(explain.does == Does::explain);

@@ -50,8 +50,10 @@ TEST_CASE("an error goes to the worker and the next query tries again") {
   const auto sent = world.take<act::Send>();
   REQUIRE(sent.size() == 1);
   CHECK(sent[0].line.find(R"("errno":-98)") != std::string::npos);
+  CHECK(world.told<event::AskedForSocket>().empty());
   world.open_error = 0;
   world.say(kFirst, query_line(2));
+  CHECK(world.told<event::AskedForSocket>().size() == 1);
   CHECK(world.take<act::OpenListener>().size() == 2);
   CHECK(world.take<act::SendSocket>().size() == 1);
 }

@@ -65,7 +65,7 @@ TEST_CASE("a value of a wrong kind is named with its place and what is allowed")
               "1024), -K or P%"});
   CHECK(problems_of("grace = 5\n") ==
         Texts{"/etc/nodeinit.toml:1:9: cannot use \"5\" for grace; allowed: a time "
-              "such as 250ms, 5s, 2m or 24h"});
+              "such as 250ms, 5s, 2m or 24h; did you mean 5s?"});
 }
 
 TEST_CASE("keys that stand in the wrong place are told where they belong") {

@@ -72,6 +72,7 @@ TEST_CASE("the explanation for a person names every file with its verdict") {
   const auto text = explain_text(all.resources, all.config, all.plans);
   CHECK(text.find("binds       /sys/fs/cgroup/cpu.max = 150000 100000") != std::string::npos);
   CHECK(text.find("--max-old-space-size=194") != std::string::npos);
+  CHECK(text.find("2 times in the container: what the program has once") != std::string::npos);
 }
 
 TEST_CASE("heap flags go into argv of node, into NODE_OPTIONS of anything else") {
