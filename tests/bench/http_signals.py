@@ -3,13 +3,14 @@
 An empty http server, one worker under nodeinit, by wrk with 32 kept-alive connections (or one a request: --close); with
 NODEINIT_REQUEST_METRICS on and off, in pairs of random order. Where there are two processors, worker and client have one
 each. Two figures of each pair: requests a second, and the worker's own processor time per request, which others on the
-machine disturb less.
+machine disturb less. Before them, what the subscribers cost by themselves (http_signals.js).
 """
 
 import argparse
 import os
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -60,8 +61,10 @@ def main():
     parser.add_argument("--node", nargs="+", default=["20", "22", "24", "26"])
     parser.add_argument("--close", action="store_true")
     asked = parser.parse_args()
+    for major in asked.node:
+        subprocess.run([node.path(major), Path(__file__).with_name("http_signals.js")], check=True, timeout=120)
     kept = "a connection each" if asked.close else "kept alive"
-    print(f"{asked.rounds} pairs of {asked.seconds} s, {kept}; medians, and the middle half of the pairs\n")
+    print(f"\n{asked.rounds} pairs of {asked.seconds} s, {kept}; medians, and the middle half of the pairs\n")
     print("| Node | requests/s off | on | cost | µs of CPU a request off | on | cost |\n|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "server.js"
