@@ -1,8 +1,9 @@
 // The module inside: what nodeinit has node load before the program (`--require`), in each worker.
 //
 // It takes its own traces away before the program's first line, lets an idle program end by its empty loop in every
-// slot, counts accepted connections, and, when nodeinit asks the worker to retire, tells when nothing is in flight any
-// more, so that the program's own shutdown can run undisturbed. Until then it does nothing but count.
+// slot, counts accepted connections and, when somebody wants to know, requests (requests.cjs), and, when nodeinit asks
+// the worker to retire, tells when nothing is in flight any more, so that the program's own shutdown can run undisturbed.
+// Until then it does nothing but count.
 //
 // Rules: builtin modules that a cluster worker has loaded anyway, and nothing else (a permission model would refuse
 // more, agents want to be the first to load http); never throw; syntax that the oldest Node understands.
@@ -128,9 +129,9 @@
     const cluster = require('cluster');
     const getServer = cluster._getServer;
     if (!cluster.isWorker || !getServer) return;
-    let diagnostics = null;
+    let subscribe = null; // diagnostics_channel's own, whatever the program makes of it
     try {
-      diagnostics = require('diagnostics_channel');
+      subscribe = require('diagnostics_channel').subscribe || null;
     } catch (_) {
       // Node before 14.17: no counts, no retirement; nodeinit hears 'cannot'.
     }
@@ -179,14 +180,24 @@
       });
     }
 
-    // ---- Counting accepted connections.
+    // ---- Counting accepted connections, and requests once nodeinit has asked for them.
     let accepted = 0;
     let toldCount = false;
-    if (diagnostics && diagnostics.subscribe) {
-      diagnostics.subscribe('net.server.socket', () => {
+    if (subscribe) {
+      subscribe('net.server.socket', () => {
         accepted++;
       });
     }
+    const counted = countRequests(subscribe, servers, () => tellCount(false));
+    // Node's own listener passes messages on to cluster.worker. Without another one nobody would answer to prom-client's
+    // question.
+    const ownListeners = process.listenerCount('message');
+    const tellCount = (asked) => {
+      const hears =
+        process.listenerCount('message') > ownListeners ||
+        (cluster.worker !== undefined && cluster.worker.listenerCount('message') > 0);
+      tell(Object.assign({ cmd: CONNECTIONS, count: accepted, asked, hears }, counted.figures()));
+    };
 
     // ---- Retirement.
     const symbolOf = (object, description) =>
@@ -410,7 +421,7 @@
         late: !!message.late,
         stays: !!message.stays,
       };
-      if (!diagnostics || !diagnostics.subscribe) return report('cannot');
+      if (!subscribe) return report('cannot');
       const list = [...servers];
       if (list.some((server) => typeof server.closeIdleConnections === 'function' && !httpConnections(server))) {
         return report('cannot'); // a Node whose servers we cannot look into
@@ -418,8 +429,8 @@
       if (first) {
         retired = Date.now();
         process.channel.ref();
-        diagnostics.subscribe('http.server.request.start', onStart);
-        diagnostics.subscribe('http.server.response.finish', onFinish);
+        subscribe('http.server.request.start', onStart);
+        subscribe('http.server.response.finish', onFinish);
         for (const server of list) {
           const connections = httpConnections(server);
           for (const parser of connections ? connections.all() : []) {
@@ -441,12 +452,15 @@
       if (!message) return;
       if (message.cmd === CONNECTIONS) {
         toldCount = true;
-        tell({ cmd: CONNECTIONS, count: accepted });
+        if (message.requests) counted.begin();
+        tellCount(true);
       } else if (message.cmd === RETIRE) {
-        if (toldCount) tell({ cmd: CONNECTIONS, count: accepted });
+        counted.leave();
+        if (toldCount) tellCount(false);
         retire(message);
       } else if (message.cmd === 'NODE_CLUSTER' && message.act === 'disconnect') {
-        if (toldCount) tell({ cmd: CONNECTIONS, count: accepted });
+        counted.leave();
+        if (toldCount) tellCount(false);
         disconnecting();
       }
     });
@@ -471,4 +485,6 @@
       }
     };
   }
+
+  // insert requests.cjs
 })();

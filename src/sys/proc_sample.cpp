@@ -85,16 +85,28 @@ Result<std::uint32_t> count_own_descriptors() {
   return count_at("/proc/self/fd");
 }
 
-Result<Bytes> proportional_memory(Pid pid) {
-  const std::string path = path_of(pid, "smaps_rollup");
+namespace {
+
+// Of a line such as "Pss:   1234 kB".
+Result<Bytes> kilobytes_in(const std::string& path, std::string_view name) {
   NI_TRY(const std::string text, read_file(path));
   for (const std::string_view line : split(text, '\n')) {
-    if (!line.starts_with("Pss:")) continue;
+    if (!line.starts_with(name)) continue;
     const auto words = split_words(line);
     const auto kilobytes = words.size() > 1 ? parse_number<std::uint64_t>(words[1]) : std::nullopt;
     if (kilobytes) return Bytes{*kilobytes * kKiB};
   }
   return malformed(path);
+}
+
+}  // namespace
+
+Result<Bytes> proportional_memory(Pid pid) {
+  return kilobytes_in(path_of(pid, "smaps_rollup"), "Pss:");
+}
+
+Result<Bytes> peak_memory(Pid pid) {
+  return kilobytes_in(path_of(pid, "status"), "VmHWM:");
 }
 
 }  // namespace ni::sys

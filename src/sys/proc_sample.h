@@ -24,6 +24,9 @@ Result<ProcSample> sample_self();
 // another user's, without CAP_SYS_PTRACE.
 Result<Bytes> proportional_memory(Pid pid);
 
+// The most memory that it has ever had in RAM (VmHWM). Error of code 0: it is ending.
+Result<Bytes> peak_memory(Pid pid);
+
 // How many descriptors it has open. Error EACCES as above.
 Result<std::uint32_t> count_descriptors(Pid pid);
 Result<std::uint32_t> count_own_descriptors();

@@ -169,7 +169,10 @@ Result<WorkerMessage> parse_worker_message(std::string_view line) {
   if (cmd.equals(kConnections)) {
     const std::int64_t count = message.at("count").integer().value_or(-1);
     if (count < 0) return malformed("connections without a count");
-    return WorkerMessage(ConnectionsCounted{static_cast<std::uint64_t>(count)});
+    return WorkerMessage(ConnectionsCounted{.count = static_cast<std::uint64_t>(count),
+                                            .asked = message.at("asked").boolean().value_or(true),
+                                            .hears = message.at("hears").boolean().value_or(true),
+                                            .signals = parse_worker_signals(message)});
   }
   if (cmd.equals(kRetire)) {
     return parse_retirement(message);
@@ -221,8 +224,8 @@ std::string ping_line() {
   return handle("net.Native", Json::object({{"cmd", "NODE_NODEINIT_PING"}})).text() + '\n';
 }
 
-std::string ask_connections_line() {
-  return Json::object({{"cmd", kConnections}}).text() + '\n';
+std::string ask_connections_line(bool requests) {
+  return Json::object({{"cmd", kConnections}, {"requests", requests}}).text() + '\n';
 }
 
 std::string retire_line(const RetireRequest& request) {

@@ -3,8 +3,8 @@
 // Node's cluster protocol as typed messages: what a worker says to its primary, and the few lines
 // that a primary says. The same in Node 12 … 26 (lib/internal/cluster/child.js, primary.js).
 // Three lines are nodeinit's own: the ping, and what the module inside the worker answers
-// (src/inside/inside.cjs), the question for the number of accepted connections and the request to
-// retire. Nothing else is ever sent to a worker.
+// (src/inside/inside.cjs), the question for the number of accepted connections (and requests) and the
+// request to retire. Nothing else is ever sent to a worker.
 
 #include <cstdint>
 #include <optional>
@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "wire/json.h"
+#include "wire/worker_signals.h"
 
 namespace ni::wire {
 
@@ -68,7 +69,10 @@ struct Reply {  // to a newconn
 struct HandleAck {};
 struct HandleNack {};
 struct ConnectionsCounted {
-  std::uint64_t count;  // since the worker began
+  std::uint64_t count;      // since the worker began
+  bool asked = true;        // false: it was time to tell, or the worker leaves
+  bool hears = true;        // the program listens to messages; false: it answers none
+  WorkerSignals signals{};  // none unless it was asked for requests, too
 };
 // How far a worker is that was asked to retire; what the module inside says of itself.
 struct Retirement {
@@ -118,7 +122,7 @@ std::string new_connection_line(std::string_view key, std::int64_t seq);  // wit
 std::string disconnect_line(std::int64_t seq);
 std::string acknowledge_line(std::int64_t ack, std::int64_t seq);
 std::string ping_line();  // answered by NODE_HANDLE_NACK through the event loop
-std::string ask_connections_line();
+std::string ask_connections_line(bool requests);  // `requests`: they are to be counted, too
 struct RetireRequest {
   std::string_view signal;  // "SIGTERM"
   bool fixed = false;       // the user chose it: no other one will do

@@ -41,8 +41,10 @@ std::vector<ProgramPlan> program_plans(const Deployment& deployment) {
 
 DataPlaneSettings data_plane_settings(const Deployment& deployment, const Environment& environment,
                                       const sys::StartingDirectory& directory, Log& log,
-                                      MetricsRounds& rounds, Duration& parsing) {
+                                      MetricsRounds& rounds, Duration& parsing,
+                                      std::function<void(const primary_action::Counted&)> counted) {
   DataPlaneSettings settings;
+  settings.counted = std::move(counted);
   settings.inherited = listen_descriptors(environment);
   settings.directory = &directory;
   for (const DeployedProgram& program : deployment.programs) {
@@ -57,7 +59,6 @@ DataPlaneSettings data_plane_settings(const Deployment& deployment, const Enviro
     rounds.answered(worker, line);
     parsing += sys::now() - begun;
   };
-  settings.connections_counted = [&rounds](Incarnation worker) { rounds.counted(worker); };
   return settings;
 }
 
@@ -76,7 +77,8 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, De
                   Random(static_cast<std::uint64_t>(sys::now().time_since_epoch().count()))),
       data_plane_(loop,
                   data_plane_settings(deployment_, invocation_.environment, directory_, log,
-                                      metrics_rounds_, metrics_parsing_),
+                                      metrics_rounds_, metrics_parsing_,
+                                      [this](const auto& figures) { hear_figures(figures); }),
                   [this](Event event) { hear(std::move(event)); }),
       starts_(loop, [this](Incarnation process,
                            const sys::SpawnResult& result) { start_decided(process, result); }),

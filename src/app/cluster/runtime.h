@@ -41,6 +41,8 @@
 #include "core/report/kept_text.h"
 #include "core/report/metrics.h"
 #include "core/report/metrics_rounds.h"
+#include "core/report/saturation.h"
+#include "core/report/server_signals.h"
 #include "core/report/status.h"
 #include "core/settings/changes.h"
 #include "core/supervision/signal_policy.h"
@@ -155,7 +157,8 @@ class Runtime final : public Host {
   Result<void> open_http();
   std::optional<wire::HttpResponse> answer(const wire::HttpRequest& request);  // nullopt: later
   wire::HttpResponse answer_at_once(const wire::HttpRequest& request);
-  void ask_for_metrics();  // the workers, for theirs
+  void ask_for_metrics();                                     // the workers, for theirs
+  void hear_figures(const primary_action::Counted& figures);  // of a worker
   void answer_metrics();
   std::optional<Instant> metrics_deadline() const;
   std::string metrics(wire::MetricsFormat format, const WorkerMetrics& of_workers);
@@ -182,6 +185,8 @@ class Runtime final : public Host {
   sys::DescriptorLimit descriptor_limit_;  // of workers
   MetricsRounds metrics_rounds_;
   Duration metrics_parsing_{};  // so long the answers of the round took us
+  ServerSignals server_signals_;
+  Saturation saturation_;
   DataPlane data_plane_;
   std::unique_ptr<AdoptionServer> adoption_;
   struct Chain {  // a worker whose command is run as it is

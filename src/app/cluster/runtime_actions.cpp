@@ -94,6 +94,8 @@ void Runtime::perform(const Action& action) {
 void Runtime::forget(Incarnation worker) {
   data_plane_.forget(worker);
   metrics_rounds_.gone(worker);
+  server_signals_.gone(worker);
+  saturation_.gone(worker);
   hangs_.forget(worker);
   memory_guard_.forget(worker);
   proportional_.erase(worker);

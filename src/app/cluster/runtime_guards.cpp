@@ -40,7 +40,8 @@ void Runtime::set_guards() {
         program.id, {.ping_every = ping_interval(program.config.hang_timeout, measured),
                      .hang_timeout = program.config.hang_timeout,
                      .answers_pings = program.launcher->is_known_node(),
-                     .counts_connections = measured && program.launcher->counts_connections()});
+                     .counts_connections = measured && program.launcher->counts_connections(),
+                     .counts_requests = program.config.request_metrics});
     if (program.lacks_memory_limit()) {
       log_.warn("max_memory",
                 fmt::format("{}: NODEINIT_MAX_MEMORY is a share of a memory limit, and "

@@ -121,6 +121,19 @@ void Runtime::ask_for_metrics() {
   }
 }
 
+void Runtime::hear_figures(const primary_action::Counted& figures) {
+  const Instant begun = sys::now();
+  server_signals_.told(figures.program, figures.worker, figures.says.signals);
+  if (const auto& loop = figures.says.signals.loop) {
+    saturation_.told(figures.worker, *loop);
+  }
+  if (metrics_rounds_.counted(figures.worker, figures.says.asked, figures.says.hears)) {
+    data_plane_.ask_for_metrics(figures.worker,
+                                wire::prom_client_request(metrics_rounds_.request()));
+  }
+  metrics_parsing_ += sys::now() - begun;
+}
+
 void Runtime::answer_metrics() {
   const Instant begun = sys::now();
   if (!metrics_rounds_.is_complete(begun)) {
@@ -186,8 +199,10 @@ std::map<Incarnation, WorkerUsage> Runtime::worker_usage() {
       of.cpu_system = sample->cpu_system;
       of.resident = sample->resident;
     }
+    of.peak = known(sys::peak_memory(*worker.pid));
     of.descriptors = known(sys::count_descriptors(*worker.pid));
     of.loop_delay = data_plane_.loop_delay(incarnation);
+    of.loop_time = server_signals_.loop(incarnation);
   }
   // The worker after the one that was last measured goes first: each has its turn.
   auto next = usage.upper_bound(last_measured_);
@@ -254,11 +269,15 @@ std::string Runtime::metrics(wire::MetricsFormat format, const WorkerMetrics& of
                      .now = sys::now(),
                      .workers = worker_usage(),
                      .programs = {},
+                     .signals = server_signals_,
                      .container = container_figures(),
                      .logs = log_figures(),
                      .own = own_figures(),
                      .of_workers = of_workers,
                      .worker_answers = metrics_rounds_.answers()};
+  if (input.container.usage.cpu) {
+    saturation_.look(input.now, *input.container.usage.cpu);
+  }
   for (const DeployedProgram& program : deployment_.programs) {
     ProgramFigures figures{.heap = {},
                            .rollouts_succeeded = program.rollouts_succeeded,

@@ -20,7 +20,15 @@ StatusReport Runtime::status() const {
     report.memory = resources_.memory->value;
     report.memory_source = resources_.memory->source;
   }
-  report.memory_used = read_usage(ContainerFiles(), resources_).memory;
+  const ContainerUsage usage_of_all = read_usage(ContainerFiles(), resources_);
+  report.memory_used = usage_of_all.memory;
+  report.memory_most = usage_of_all.memory_peak;
+  if (usage_of_all.throttled_periods && usage_of_all.periods.value_or(0) > 0) {
+    report.throttled = static_cast<double>(*usage_of_all.throttled_periods) /
+                       static_cast<double>(*usage_of_all.periods);
+  }
+  report.cpus_most = saturation_.most_cpu();
+  report.loop_busy_p95 = saturation_.loop_busy_p95();
   for (const DeployedProgram& deployed : deployment_.programs) {
     ProgramStatus& program = report.programs[deployed.id.value];
     program.workers_reason = deployed.plan.workers_reason;

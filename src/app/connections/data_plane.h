@@ -50,8 +50,9 @@ struct DataPlaneSettings {
   std::function<void(std::string_view)> warn;
   // A worker's answer to ask_for_metrics(); empty: it was too long.
   std::function<void(Incarnation, std::string_view)> metrics_answered;
-  // A worker's answer to ask_connections() has come; connections() has it.
-  std::function<void(Incarnation)> connections_counted;
+  // A worker has told its figures: the answer to ask_connections(), or unasked. It may be asked for
+  // its metrics then, and nothing else.
+  std::function<void(const primary_action::Counted&)> counted;
 };
 
 // Lines of workers' channels that went no further.

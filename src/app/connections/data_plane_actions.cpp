@@ -207,7 +207,7 @@ void DataPlane::perform(const primary_action::StopListeningTo& action) {
 }
 
 void DataPlane::perform(const primary_action::Counted& action) {
-  if (settings_.connections_counted) settings_.connections_counted(action.worker);
+  if (settings_.counted) settings_.counted(action);
 }
 
 void DataPlane::perform(const primary_action::Tell& action) {

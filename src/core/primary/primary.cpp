@@ -66,7 +66,10 @@ void Primary::said(Incarnation id, const wire::IpcLine& line, Instant now) {
 void Primary::on(Incarnation id, Worker& worker, const wire::WorkerMessage& message) {
   std::visit(
       Overloaded{
-          [&](const wire::OnlineAct&) { act(primary_action::Tell{event::Online{id}}); },
+          [&](const wire::OnlineAct&) {
+            act(primary_action::Tell{event::Online{id}});
+            ask_connections(id);  // from its first request on it counts them
+          },
           [&](const wire::QueryServerAct& asked) { query(id, worker, asked); },
           [&](const wire::ListeningAct& says) { listening(id, worker, says); },
           [&](const wire::CloseAct& close) { closed(id, worker, close.key); },
@@ -78,7 +81,7 @@ void Primary::on(Incarnation id, Worker& worker, const wire::WorkerMessage& mess
           [&](const wire::Reply& reply) { replied(worker, reply); },
           [&](const wire::HandleAck&) { handle_answered(id, worker, true); },
           [&](const wire::HandleNack&) { handle_answered(id, worker, false); },
-          [&](const wire::ConnectionsCounted& says) { counted(id, worker, says.count); },
+          [&](const wire::ConnectionsCounted& says) { counted(id, worker, says); },
           [&](const wire::Retirement& says) { retirement(id, worker, says); },
           [&](const wire::AskedForPrimary& says) {
             act(primary_action::Tell{event::AskedForPrimary{id, says.where}});

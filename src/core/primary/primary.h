@@ -112,6 +112,7 @@ class Primary {
         0};  // 0: no guard; else Unresponsive is told after so long without an answer
     bool answers_pings = false;       // known of its runtime; else its workers have to show it
     bool counts_connections = false;  // its workers can be asked, and somebody wants to know
+    bool counts_requests = false;     // these, too
   };
   // Before the program's first worker, and when something of it changes. Never shrinks sockets.
   void set_program(ProgramId program, const Program& settings);
@@ -240,7 +241,7 @@ class Primary {
   void listening(Incarnation id, Worker& worker, const wire::ListeningAct& act);
   void closed(Incarnation id, Worker& worker, const std::string& key);
   void replied(Worker& worker, const wire::Reply& reply);
-  void counted(Incarnation id, Worker& worker, std::uint64_t connections);
+  void counted(Incarnation id, Worker& worker, const wire::ConnectionsCounted& says);
   void handle_answered(Incarnation id, Worker& worker, bool taken);
   void distrust(Incarnation id, Worker& worker, std::string reason);
   void send_next_handle(Incarnation id, Worker& worker);

@@ -110,9 +110,11 @@ struct StopListeningTo {
   std::string reason;
 };
 
-// A worker has told how many connections it accepted; Primary::connections has them.
+// A worker has told how many connections it accepted (Primary::connections has them), and more.
 struct Counted {
   Incarnation worker;
+  ProgramId program;
+  wire::ConnectionsCounted says;
 };
 
 struct Tell {

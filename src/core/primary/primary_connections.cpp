@@ -119,21 +119,21 @@ bool Primary::ask_connections(Incarnation id) {
   const auto program = programs_.find(worker->place.program);
   if (program == programs_.end() || !program->second.counts_connections) return false;
   if (!std::exchange(worker->owes_count, true)) {
-    act(primary_action::Send{id, wire::ask_connections_line()});
+    act(primary_action::Send{id, wire::ask_connections_line(program->second.counts_requests)});
   }
   return true;
 }
 
 // It counts all that came to its servers, those that we gave it, too. Its replies to these went
 // ahead on the same channel.
-void Primary::counted(Incarnation id, Worker& worker, std::uint64_t connections) {
-  worker.owes_count = false;
-  const std::uint64_t fresh = connections - std::min(connections, worker.counted);
-  worker.counted = connections;
+void Primary::counted(Incarnation id, Worker& worker, const wire::ConnectionsCounted& says) {
+  if (says.asked) worker.owes_count = false;
+  const std::uint64_t fresh = says.count - std::min(says.count, worker.counted);
+  worker.counted = says.count;
   const std::uint64_t given = std::exchange(worker.given, 0);
   counters_[worker.place.program].slots[worker.place.slot].accepted +=
       fresh - std::min(fresh, given);
-  act(primary_action::Counted{id});
+  act(primary_action::Counted{id, worker.place.program, says});
 }
 
 const ConnectionCounters& Primary::connections(ProgramId program) const {

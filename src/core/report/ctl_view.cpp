@@ -93,6 +93,36 @@ std::string state(const Json& slot) {
   return word(slot.at("state")) + (slot.at("replacing").boolean().value_or(false) ? " ↻" : "");
 }
 
+std::string cpus_text(double cpus) {
+  return format_cpus(
+      MilliCpu{static_cast<std::uint64_t>(std::llround(std::max(cpus, 0.0) * 1000))});
+}
+
+// "used at most: 1.4 of 1.5 CPUs, throttled in 3% of the periods · 410M of 512M memory · event loops 62% busy …"
+std::string most_used(const Json& status) {
+  std::vector<std::string> parts;
+  const auto limit = status.at("cpus").number();
+  if (const auto most = status.at("cpus_most").number()) {
+    parts.push_back(cpus_text(std::round(*most * 10) / 10) +
+                    (limit ? " of " + cpus_text(*limit) : "") + " CPUs");
+  }
+  if (const auto throttled = status.at("throttled").number()) {
+    parts.push_back("throttled in " + percent(*throttled) + " of the periods");
+  }
+  if (status.at("memory_most")) {
+    parts.push_back(size(status.at("memory_most")) +
+                    (status.at("memory") ? " of " + size(status.at("memory")) : "") + " memory");
+  }
+  if (const auto busy = status.at("loop_busy_p95").number()) {
+    parts.push_back("event loops " + percent(*busy) + " busy (p95)");
+  }
+  std::string text;
+  for (const std::string& part : parts) {
+    text += (text.empty() ? "used at most: " : " · ") + part;
+  }
+  return text.empty() ? "" : text + "\n";
+}
+
 std::string head(const Json& status) {
   const bool ready = status.at("ready").boolean().value_or(false);
   std::string text = "nodeinit " + word(status.at("version")) + " · " + word(status.at("phase")) +
@@ -100,8 +130,7 @@ std::string head(const Json& status) {
                      "\n";
   std::string limits;
   if (const auto cpus = status.at("cpus").number()) {
-    limits += format_cpus(MilliCpu{static_cast<std::uint64_t>(std::llround(*cpus * 1000))}) +
-              " CPUs (" + word(status.at("cpus_source")) + ")";
+    limits += cpus_text(*cpus) + " CPUs (" + word(status.at("cpus_source")) + ")";
   }
   if (status.at("memory")) {
     limits += (limits.empty() ? "" : " · ") + size(status.at("memory")) + " memory (" +
@@ -113,7 +142,7 @@ std::string head(const Json& status) {
   if (status.at("memory_used")) {
     limits += ", " + size(status.at("memory_used")) + " used";
   }
-  return text + (limits.empty() ? "" : "limits: " + limits + "\n");
+  return text + (limits.empty() ? "" : "limits: " + limits + "\n") + most_used(status);
 }
 
 std::string program_line(const Json& program) {

@@ -33,7 +33,9 @@ class Writer {
     programs();
     slots();
     connections();
+    signals();
     workers();
+    loop_times();
     loop_delays();
     container();
     logs();
@@ -112,7 +114,7 @@ class Writer {
     single("nodeinit_orphans_reaped_total", MetricType::counter,
            "Processes that were not workers and were reaped.",
            number(in_.supervisor.orphans_reaped()));
-    out_.family("nodeinit_http_requests_total", MetricType::counter,
+    out_.family("nodeinit_endpoint_requests_total", MetricType::counter,
                 "Requests to nodeinit's own HTTP port, by what became of them.");
     out_.sample({{"result", "answered"}}, number(in_.own.http_requests));
     out_.sample({{"result", "refused"}}, number(in_.own.http_refused));
@@ -246,11 +248,38 @@ class Writer {
     per_worker("nodeinit_worker_resident_memory_bytes", MetricType::gauge,
                "Memory that the worker has in RAM, shared pages counted in full (RSS).",
                [](const Worker&, U usage) { return usage.resident; });
+    per_worker("nodeinit_worker_peak_resident_memory_bytes", MetricType::gauge,
+               "The most memory that the worker has ever had in RAM (VmHWM).",
+               [](const Worker&, U usage) { return usage.peak; });
     per_worker("nodeinit_worker_proportional_memory_bytes", MetricType::gauge,
                "Memory that the worker has in RAM, shared pages divided among their users (PSS).",
                [](const Worker&, U usage) { return usage.proportional; });
     per_worker("nodeinit_worker_open_fds", MetricType::gauge, "Descriptors the worker has open.",
                [](const Worker&, U usage) { return usage.descriptors; });
+  }
+
+  void signals() {
+    std::vector<ServerSignals::Named> named;
+    for (const Program& program : programs_) named.emplace_back(program.id, program.config.name);
+    in_.signals.write(out_, named);
+  }
+
+  void loop_times() {
+    constexpr double kMilliseconds = 1000;
+    out_.family("nodeinit_worker_event_loop_seconds_total", MetricType::counter,
+                "Time that the event loop of the slot's worker has waited for something to do "
+                "(idle) or has not (active); starts anew with each worker.");
+    each_slot([&](const Program& program, const Slot& slot, const std::string& id) {
+      const Worker* const worker = worker_of(slot);
+      const auto found =
+          worker == nullptr ? in_.workers.end() : in_.workers.find(worker->incarnation);
+      if (found == in_.workers.end() || !found->second.loop_time) return;
+      const wire::LoopTime& time = *found->second.loop_time;
+      const std::string& name = program.config.name;
+      out_.sample({{"program", name}, {"slot", id}, {"state", "active"}},
+                  time.active / kMilliseconds);
+      out_.sample({{"program", name}, {"slot", id}, {"state", "idle"}}, time.idle / kMilliseconds);
+    });
   }
 
   void loop_delays() {

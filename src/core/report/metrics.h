@@ -19,6 +19,7 @@
 #include "core/primary/loop_delay.h"
 #include "core/primary/primary.h"
 #include "core/report/metrics_rounds.h"
+#include "core/report/server_signals.h"
 #include "core/supervision/supervisor.h"
 #include "wire/exposition.h"
 
@@ -28,9 +29,11 @@ struct WorkerUsage {
   std::optional<Duration> cpu_user;
   std::optional<Duration> cpu_system;
   std::optional<Bytes> resident;
+  std::optional<Bytes> peak;
   std::optional<Bytes> proportional;
   std::optional<std::uint32_t> descriptors;
   const LoopDelay* loop_delay = nullptr;  // lives for the call
+  std::optional<wire::LoopTime> loop_time;
 };
 
 struct ProgramFigures {
@@ -82,6 +85,7 @@ struct MetricsInput {
   Instant now;
   std::map<Incarnation, WorkerUsage> workers;
   std::vector<ProgramFigures> programs;  // by ProgramId
+  const ServerSignals& signals;
   ContainerFigures container;
   LogFigures logs;
   OwnFigures own;

@@ -5,12 +5,15 @@
 // more patience is left.
 //
 // Workers are also asked how many connections they have accepted (core/primary/primary.h): the
-// round waits a little for those answers, too.
+// round waits a little for those answers, too. One that was busy then has its latest figures shown,
+// and is not waited for again until it has answered.
 //
 // What workers that are gone had counted by their last answer stays in the totals.
 //
 // Nobody can see from outside whether a program has prom-client. One whose workers have never
-// answered is waited for shortly, and a worker of it is asked only so often.
+// answered is waited for shortly, once, and a worker of it is asked only so often; one that listens
+// to no message, as its module inside tells, is not asked at all. A worker that has let a round pass
+// is asked in the next one, too, but not waited for until it answers.
 
 #include <cstdint>
 #include <map>
@@ -52,7 +55,9 @@ class MetricsRounds {
   std::int64_t request() const { return request_; }
 
   void answered(Incarnation worker, std::string_view line);
-  void counted(Incarnation worker);
+  // It has told its figures. `hears`: its program listens to messages. True: it does by now, and is
+  // to be sent request().
+  bool counted(Incarnation worker, bool asked = true, bool hears = true);
   // It ends, or is about to: no answer will come.
   void gone(Incarnation worker);
 
@@ -66,6 +71,7 @@ class MetricsRounds {
 
  private:
   void set_deadline();
+  bool waits_for(const Asked& asked) const;
   void remember(Incarnation worker, WorkerMetrics own);
 
   std::int64_t request_ = 0;
@@ -73,6 +79,7 @@ class MetricsRounds {
   std::optional<Instant> deadline_;
   std::map<Incarnation, Asked> pending_;
   std::set<Incarnation> counting_;
+  std::map<Incarnation, Asked> not_asked_;  // in this round: they do not hear
   WorkerMetrics merged_;
   struct Latest {
     WorkerMetrics counts;
@@ -83,6 +90,10 @@ class MetricsRounds {
   WorkerMetrics ended_later_;                  // the same, of some that are in merged_ already
   std::set<ProgramId> answering_;              // a worker of it has answered once
   std::map<Incarnation, ProgramId> programs_;  // of those that were ever asked
+  std::set<ProgramId> silent_programs_;        // a worker of it has let a round pass
+  std::set<Incarnation> deaf_;                 // listen to no message
+  std::set<Incarnation> silent_;               // have not answered since they let a round pass
+  std::set<Incarnation> late_;                 // the same, of their connections
   std::map<Incarnation, unsigned> unanswered_;
   WorkerAnswers answers_;
 };

@@ -152,6 +152,18 @@ wire::Json to_json(const StatusReport& report) {
   if (report.memory_used) {
     json.set("memory_used", report.memory_used->value);
   }
+  if (report.cpus_most) {
+    json.set("cpus_most", static_cast<double>(report.cpus_most->value) / 1000);
+  }
+  if (report.throttled) {
+    json.set("throttled", *report.throttled);
+  }
+  if (report.memory_most) {
+    json.set("memory_most", report.memory_most->value);
+  }
+  if (report.loop_busy_p95) {
+    json.set("loop_busy_p95", *report.loop_busy_p95);
+  }
   json.set("orphans_reaped", report.orphans_reaped);
   wire::Json programs = wire::Json::array();
   for (const ProgramStatus& program : report.programs) {

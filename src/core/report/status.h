@@ -52,6 +52,11 @@ struct StatusReport {
   std::optional<Bytes> memory;  // a limit's; nullopt: there is none
   std::string memory_source;
   std::optional<Bytes> memory_used;
+  // Since the start: what the container can be sized by.
+  std::optional<MilliCpu> cpus_most;
+  std::optional<double> throttled;  // of the quota's periods, 0…1
+  std::optional<Bytes> memory_most;
+  std::optional<double> loop_busy_p95;  // 0…1
   std::uint64_t orphans_reaped = 0;
   std::vector<ProgramStatus> programs;
 };

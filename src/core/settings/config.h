@@ -127,6 +127,7 @@ struct ProgramConfig {
   bool module_inside = true;        // src/inside
   bool adopt = true;                // whoever listens first below another command
   bool worker_metrics = true;       // core/report/metrics_rounds.h
+  bool request_metrics = true;      // core/report/server_signals.h
   std::optional<std::string> user;  // "uid[:gid]" or a name of the passwd file
 };
 

@@ -323,6 +323,9 @@ constexpr Setting kSettings[] = {
      "with http: /metrics has the workers' own metrics of prom-client, too, merged as its "
      "AggregatorRegistry does",
      read<&P::worker_metrics>, show_switch<&P::worker_metrics>},
+    {"request_metrics", word, program, "on", "on|off", "on or off",
+     "with http: the module inside counts HTTP requests, their times and what became of them",
+     read<&P::request_metrics>, show_switch<&P::request_metrics>},
     {"resize", word, container, "on", "on|reload|off", "on, reload or off",
      "follow live changes of the limits: workers are added or drained, and replaced at once by "
      "ones "

@@ -7,6 +7,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,13 @@ def test_the_dashboard_is_one_that_grafana_imports():
 @needs_prometheus
 def test_promtool_takes_the_rules():
     checked = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0 and "SUCCESS" in checked.stdout, checked.stdout + checked.stderr
+
+
+@needs_prometheus
+def test_the_rules_fire_when_they_should():
+    checked = subprocess.run(["promtool", "test", "rules", Path(__file__).parent / "rules_test.yml"],
+                             capture_output=True, text=True, timeout=60)  # fmt: skip
     assert checked.returncode == 0 and "SUCCESS" in checked.stdout, checked.stdout + checked.stderr
 
 

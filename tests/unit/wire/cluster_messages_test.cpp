@@ -110,7 +110,8 @@ TEST_CASE("the primary's lines are those that Node's own primary writes") {
         "\n");
   CHECK(disconnect_line(9) == "{\"cmd\":\"NODE_CLUSTER\",\"act\":\"disconnect\",\"seq\":9}\n");
   CHECK(acknowledge_line(4, 10) == "{\"cmd\":\"NODE_CLUSTER\",\"ack\":4,\"seq\":10}\n");
-  CHECK(ask_connections_line() == "{\"cmd\":\"NODE_NODEINIT_CONNECTIONS\"}\n");
+  CHECK(ask_connections_line(true) ==
+        "{\"cmd\":\"NODE_NODEINIT_CONNECTIONS\",\"requests\":true}\n");
   CHECK(parsed<ConnectionsCounted>(R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":7})").count == 7);
   CHECK(handle_ack_line() == "{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
 }

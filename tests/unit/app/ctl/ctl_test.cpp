@@ -101,6 +101,15 @@ TEST_CASE("status is a table that a person can read") {
         "  1     -    backing off  -       -         -             -      4         -\n");
 }
 
+TEST_CASE("status says how near the limits the container has been") {
+  Json seen = status(1200);
+  seen.set("cpus_most", 1.437).set("throttled", 0.031).set("memory_most", 410 * 1024 * 1024);
+  seen.set("loop_busy_p95", 0.62);
+  CHECK(status_text(seen).find("\nused at most: 1.4 of 1.5 CPUs · throttled in 3% of the periods · "
+                               "410 MiB of 512 MiB memory · event loops 62% busy (p95)\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("a status with nothing in it, or nonsense, is shown all the same") {
   CHECK(status_text(Json::object()).starts_with("nodeinit - · -, not ready · up -\n"));
   const auto odd = Json::parse(R"({"programs":[1,{"slots":[{"pid":"x","memory":-1}]}]})");

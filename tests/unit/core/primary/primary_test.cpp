@@ -380,8 +380,29 @@ TEST_CASE("a queue that does not get empty delays the stop for some seconds at m
   CHECK(looks >= Primary::kMostSettles);
 }
 
+TEST_CASE("a worker is asked for requests as soon as it is online, and may tell of them unasked") {
+  World world;
+  world.primary.set_program({0}, {.slots = 2, .counts_connections = true, .counts_requests = true});
+  world.serve_two();
+  (void)world.take<act::Send>();
+  world.say(kFirst, R"({"cmd":"NODE_CLUSTER","act":"online","seq":7})");
+  CHECK(world.take<act::Send>().empty());  // it owes an answer still
+  world.say(kFirst, R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":1,"asked":false})");
+  world.say(kFirst, R"({"cmd":"NODE_CLUSTER","act":"online","seq":8})");
+  CHECK(world.take<act::Send>().empty());
+  world.say(kFirst, R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":1,"asked":true,"requests":{}})");
+  const auto told = world.take<act::Counted>();
+  REQUIRE(told.size() == 2);
+  CHECK_FALSE(told[0].says.asked);
+  CHECK(told[1].says.signals.requests);
+  world.say(kFirst, R"({"cmd":"NODE_CLUSTER","act":"online","seq":9})");
+  const auto sent = world.take<act::Send>();
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].line == "{\"cmd\":\"NODE_NODEINIT_CONNECTIONS\",\"requests\":true}\n");
+}
+
 TEST_CASE("a worker says what it accepted by itself: all but what it was given") {
-  constexpr std::string_view kQuestion = R"({"cmd":"NODE_NODEINIT_CONNECTIONS"})";
+  constexpr std::string_view kQuestion = R"({"cmd":"NODE_NODEINIT_CONNECTIONS","requests":false})";
   const auto answer = [](unsigned count) {
     return fmt::format(R"({{"cmd":"NODE_NODEINIT_CONNECTIONS","count":{}}})", count);
   };

@@ -104,6 +104,75 @@ TEST_CASE("a round waits a little for connections to be counted") {
   CHECK(rounds.is_complete(now));
 }
 
+TEST_CASE(
+    "a program that lets its first round pass is not waited for again, nor is a new worker of it") {
+  MetricsRounds rounds;
+  Instant now{10s};
+  (void)rounds.begin(kTwo, now);
+  CHECK(rounds.deadline() == now + MetricsRounds::kFirstPatience);
+  (void)rounds.finish();
+  const std::array<MetricsRounds::Asked, 2> later = {
+      MetricsRounds::Asked{.worker = Incarnation{1}, .program = kProgram, .label = ""},
+      MetricsRounds::Asked{.worker = Incarnation{3}, .program = kProgram, .label = ""}};
+  CHECK(rounds.begin(later, now += 15s).size() == 2);
+  CHECK(rounds.is_complete(now));
+  const auto late = rounds.request();
+  (void)rounds.finish();
+  rounds.answered(Incarnation{1}, answer(late));  // too late, but it does answer
+  (void)rounds.begin(later, now += 15s);
+  CHECK(rounds.deadline() == now + MetricsRounds::kPatience);
+}
+
+TEST_CASE("a worker that was too late is asked, but not waited for until it answers") {
+  MetricsRounds rounds;
+  Instant now{10s};
+  (void)rounds.begin(kTwo, now);
+  rounds.answered(Incarnation{1}, answer(rounds.request()));
+  (void)rounds.finish();
+  CHECK(rounds.begin(kTwo, now += 15s).size() == 2);
+  CHECK_FALSE(rounds.is_complete(now));
+  rounds.answered(Incarnation{1}, answer(rounds.request()));
+  CHECK(rounds.is_complete(now));
+  rounds.answered(Incarnation{2}, answer(rounds.request()));  // in time all the same
+  CHECK(rounds.finish().samples() == 1);
+  CHECK(rounds.answers().merged == 3);
+}
+
+TEST_CASE("one that was busy when connections were counted is not waited for until it has told") {
+  MetricsRounds rounds;
+  Instant now{10s};
+  (void)rounds.begin({}, now, {Incarnation{1}, Incarnation{2}});
+  CHECK_FALSE(rounds.counted(Incarnation{1}));
+  rounds.counted(Incarnation{2}, false);  // unasked: not the answer
+  CHECK_FALSE(rounds.is_complete(now));
+  (void)rounds.finish();
+  (void)rounds.begin({}, now += 15s, {Incarnation{1}, Incarnation{2}});
+  rounds.counted(Incarnation{1});
+  CHECK(rounds.is_complete(now));
+  (void)rounds.finish();
+  rounds.counted(Incarnation{2});
+  (void)rounds.begin({}, now += 15s, {Incarnation{2}});
+  CHECK_FALSE(rounds.is_complete(now));
+}
+
+TEST_CASE("a program that listens to no messages is not asked until it does") {
+  MetricsRounds rounds;
+  Instant now{10s};
+  (void)rounds.begin(kTwo, now);
+  for (const auto& one : kTwo) CHECK_FALSE(rounds.counted(one.worker, true, false));
+  CHECK(rounds.is_complete(now));
+  (void)rounds.finish();
+  CHECK(rounds.begin(kTwo, now += 15s, {Incarnation{1}, Incarnation{2}}).empty());
+  CHECK(rounds.counted(Incarnation{1}, true, true));  // it does now
+  CHECK_FALSE(rounds.counted(Incarnation{1}, true, true));
+  CHECK_FALSE(rounds.counted(Incarnation{2}, true, false));
+  CHECK(rounds.deadline() == now + MetricsRounds::kFirstPatience);
+  rounds.answered(Incarnation{1}, answer(rounds.request()));
+  CHECK(rounds.is_complete(now));
+  CHECK(rounds.finish().samples() == 1);
+  CHECK_FALSE(rounds.counted(Incarnation{1}, true, true));  // nobody waits now
+}
+
 TEST_CASE("totals do not shrink when a worker ends") {
   MetricsRounds rounds;
   const auto total = [](const WorkerMetrics& metrics) {

@@ -48,6 +48,7 @@ const std::map<std::string_view, Sample> kSamples = {
     {"heap", {"off", "off", {"512M", "maybe"}}},
     {"module", {"off", "off", {"2", "maybe", "on"}}},
     {"worker_metrics", {"off", "off", {"2", "maybe"}}},
+    {"request_metrics", {"off", "off", {"2", "maybe"}}},
     {"resize", {"False", "off", {"2", "disabled"}}},
     {"resize", {"Reload", "reload", {"grow", "reload,on"}}},
     {"log", {"json", "json", {"text", "raw"}}},
