@@ -22,14 +22,13 @@ const seen = {
   main: require.main === module, cache: Object.keys(require.cache), children: module.children.length, listeners,
   env: Object.keys(process.env).filter((k) => !/^(NODEINIT_|NODE_APP_INSTANCE$)/.test(k)).sort(),
 };
+let missing = 2;
+const came = (what, m) => { seen[what] = m; if (--missing === 0) console.log('SEEN ' + JSON.stringify(seen)); };
 try {
   const thread = new Worker("require('worker_threads').parentPort.postMessage(process.execArgv)", {eval: true, execArgv: process.execArgv});
-  thread.on('message', (m) => { seen.thread = m; });
-} catch (e) { seen.thread = e.code; }
-fork(__filename, ['child']).on('message', (m) => {
-  seen.child = m;
-  setTimeout(() => console.log('SEEN ' + JSON.stringify(seen)), 200);
-});
+  thread.on('message', (m) => came('thread', m));
+} catch (e) { came('thread', e.code); }
+fork(__filename, ['child']).on('message', (m) => came('child', m));
 require('http').createServer((q, r) => r.end('ok')).listen(+process.env.PORT, '127.0.0.1');
 """
 
