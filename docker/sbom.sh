@@ -38,7 +38,6 @@ done <<LIST
 libuv libuv1-dev MIT
 fmt libfmt-dev MIT
 tomlplusplus libtomlplusplus-dev MIT
-jansson libjansson-dev MIT
 http-parser libhttp-parser-dev MIT
 libyaml libyaml-dev MIT
 glibc libc6-dev LGPL-2.1-or-later

@@ -16,7 +16,7 @@ constexpr std::size_t kPiece = std::size_t{120} << 10U;
 
 std::array<void*, 8> reserve{};
 
-bool lift(__rlimit_resource_t resource) {
+bool lift(decltype(RLIMIT_AS) resource) {
   ::rlimit limit{};
   if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
     return false;

@@ -1,9 +1,9 @@
 #pragma once
 
-// A JSON value: parsed from text, looked into, or built and written as one line of text. A value
-// type over jansson: copying is cheap (the tree is shared, and copied when one of the copies is
-// changed). Nothing throws; what is not there is `absent`, and absent answers every question with
-// nothing, so a path can be followed without checks:
+// A JSON value: parsed from text, looked into, or built and written as one line of text. Copying is
+// cheap (the tree is shared, and copied when one of the copies is changed). Nothing throws but for
+// memory; what is not there is `absent`, and absent answers every question with nothing, so a path
+// can be followed without checks:
 //
 //   const Result<Json> json = Json::parse(text);
 //   json->at("msg").at("ack").integer()          // std::optional<std::int64_t>
@@ -19,8 +19,6 @@
 #include <vector>
 
 #include "base/result.h"
-
-struct json_t;
 
 namespace ni::wire {
 
@@ -58,15 +56,16 @@ class Json {
   // Appends an element; no effect when this is not an array, or the value is absent.
   Json& push(const Json& value);
 
-  // Exactly one JSON value, blanks around it allowed; of members with one name the last counts.
-  // Errors (code 0): too long, too deep, malformed, with the place.
+  // Exactly one JSON value (RFC 8259, UTF-8), blanks around it allowed; of members with one name the
+  // last counts. Errors (code 0): too long, too deep, malformed, a number that does not fit, with the
+  // place.
   static Result<Json> parse(std::string_view text, JsonLimits limits = {});
 
   Kind kind() const noexcept;
   bool is_object() const noexcept { return kind() == Kind::object; }
   bool is_array() const noexcept { return kind() == Kind::array; }
   bool is_null() const noexcept { return kind() == Kind::null; }
-  explicit operator bool() const noexcept { return value_ != nullptr; }  // not absent
+  explicit operator bool() const noexcept { return node_ != nullptr; }  // not absent
 
   std::optional<bool> boolean() const noexcept;
   std::optional<std::int64_t> integer() const noexcept;  // a whole number that fits
@@ -88,13 +87,15 @@ class Json {
  private:
   struct BooleanTag {};
   struct IntegerTag {};
-  struct Adopt {};
+  struct Node;
+  friend class JsonReader;
   Json(BooleanTag, bool value);
   Json(IntegerTag, std::int64_t value);
-  Json(Adopt, json_t* value) noexcept : value_(value) {}
+  explicit Json(Node* node) noexcept : node_(node) {}
   void make_own();
+  void append_to(std::string& out, std::optional<unsigned> level) const;
 
-  json_t* value_ = nullptr;
+  Node* node_ = nullptr;
 };
 
 }  // namespace ni::wire

@@ -77,7 +77,7 @@ void check_json(const LogRendering& rendering, std::string_view out, std::string
     if (line.empty()) continue;  // after the last newline
     const auto json = Json::parse(line, {.bytes = std::size_t{1} << 24U, .depth = 100});
     if (!json) {
-      // jansson has narrower numbers than JSON; such an object passed by as it was.
+      // The parser has narrower numbers than JSON; such an object passed by as it was.
       FUZZ_REQUIRE(text.find_first_of("0123456789") != std::string_view::npos);
       return;
     }

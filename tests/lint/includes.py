@@ -24,7 +24,6 @@ PURE = {"base", "wire", "core"}
 # The libraries, and the layers which may see them.
 LIBRARIES = {
     r"fmt/.*": set(LAYERS),
-    r"jansson\.h": {"wire"},
     r"http_parser\.h": {"wire"},
     r"yaml\.h": {"wire"},
     r"toml\+\+/.*": {"wire", "core", "app"},

@@ -33,7 +33,7 @@ class Lints(unittest.TestCase):
         self.write("src/sys/fd.h", "")
         self.write("src/core/plan.h", "")
         for line in ('#include "sys/fd.h"', "# include <uv.h>", "#include <unistd.h>", "#include <ctime>",
-                     '#include "../sys/fd.h"', "#include <jansson.h>", '#include "plan.h"'):  # fmt: skip
+                     '#include "../sys/fd.h"', "#include <yaml.h>", '#include "plan.h"'):  # fmt: skip
             self.write("src/core/worker.cpp", line + "\n")
             self.assertEqual(len(includes.check(self.top)), 1, line)
         self.write("src/core/worker.cpp", '#include "core/plan.h"\n#include <vector>\n#include <fmt/core.h>\n')

@@ -43,15 +43,15 @@ std::optional<std::uint32_t> the_one(std::string_view ids) {
 
 std::string limits_that_differ(Pid pid, const sys::DescriptorLimit& of_workers) {
   constexpr auto kLimits =
-      std::to_array<std::pair<__rlimit_resource, std::string_view>>({{RLIMIT_AS, "as"},
-                                                                     {RLIMIT_CORE, "core"},
-                                                                     {RLIMIT_CPU, "cpu"},
-                                                                     {RLIMIT_DATA, "data"},
-                                                                     {RLIMIT_FSIZE, "fsize"},
-                                                                     {RLIMIT_MEMLOCK, "memlock"},
-                                                                     {RLIMIT_NOFILE, "nofile"},
-                                                                     {RLIMIT_NPROC, "nproc"},
-                                                                     {RLIMIT_STACK, "stack"}});
+      std::to_array<std::pair<decltype(RLIMIT_AS), std::string_view>>({{RLIMIT_AS, "as"},
+                                                                       {RLIMIT_CORE, "core"},
+                                                                       {RLIMIT_CPU, "cpu"},
+                                                                       {RLIMIT_DATA, "data"},
+                                                                       {RLIMIT_FSIZE, "fsize"},
+                                                                       {RLIMIT_MEMLOCK, "memlock"},
+                                                                       {RLIMIT_NOFILE, "nofile"},
+                                                                       {RLIMIT_NPROC, "nproc"},
+                                                                       {RLIMIT_STACK, "stack"}});
   std::string found;
   for (const auto& [resource, name] : kLimits) {
     ::rlimit theirs{};

@@ -65,3 +65,42 @@ TEST_CASE("strings with NUL pass, and bytes that are not UTF-8 are replaced") {
   CHECK(Json("a\xFFz\xC3").string() == "a\xEF\xBF\xBDz\xEF\xBF\xBD");
   CHECK(Json(std::numeric_limits<double>::infinity()).is_null());
 }
+
+TEST_CASE("of members with one name the last counts, at the place of the first") {
+  const auto json = Json::parse(R"({"a":1,"b":2,"a":3,"c":4,"b":5,"a":6})");
+  REQUIRE(json);
+  CHECK(json->text() == R"({"a":6,"b":5,"c":4})");
+}
+
+TEST_CASE("numbers are written with the fewest digits that are read as the same") {
+  for (const char* text : {"0.1", "1.5", "1e+300", "-2.5e-07", "0.30000000000000004", "3.0"}) {
+    CHECK(Json::parse(text)->text() == text);
+  }
+  CHECK(Json(2.0).text() == "2.0");
+  CHECK(Json::parse("-9223372036854775808")->integer() == std::numeric_limits<std::int64_t>::min());
+  CHECK_FALSE(Json::parse("9223372036854775808"));
+  CHECK_FALSE(Json::parse("1e999"));
+  for (const char* text : {"01", "-", "1.", ".5", "1e", "+1", "0x1", "nan", "1e+", "--1"}) {
+    CHECK_FALSE(Json::parse(text));
+  }
+}
+
+TEST_CASE("escapes are read, and what is no JSON string is refused") {
+  CHECK(Json::parse(R"("\u00e9\u20AC\ud83d\ude00\b\/")")->string() == "é€😀\b/");
+  for (const char* text :
+       {R"("\ud83d")", R"("\ude00\ud83d")", R"("\x41")", R"("\u12g4")", R"("\u+123")", "\"\x01\"",
+        "\"\xFF\"", "\"\xED\xA0\x80\"", R"(")", R"("\)", R"("\u12)"}) {
+    CHECK_FALSE(Json::parse(text));
+  }
+}
+
+TEST_CASE("what is wrong with a JSON text is told with its place") {
+  CHECK(Json::parse("{\n  \"a\" 1}").error().reason == "line 2, column 7: ':' was expected");
+  CHECK(Json::parse("[[1]]", {.depth = 1}).error().reason ==
+        "line 1, column 2: more than 1 levels deep");
+}
+
+TEST_CASE("JSON for people has a line for each member and element") {
+  CHECK(Json::parse(R"({"a":[1,{}],"b":[]})")->indented_text() ==
+        "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
+}
