@@ -1,7 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <numeric>
 
@@ -284,13 +284,7 @@ std::string valid_utf8(std::string_view text) {
 }
 
 void append_real(std::string& out, double value) {
-  std::array<char, 32> text{};
-  int size = 0;
-  for (int digits = 15; digits <= 17; ++digits) {
-    size = std::snprintf(text.data(), text.size(), "%.*g", digits, value);
-    if (std::strtod(text.data(), nullptr) == value) break;
-  }
-  const std::string_view written(text.data(), static_cast<std::size_t>(size));
+  const std::string written = fmt::format("{}", value);
   out += written;
   if (written.find_first_of(".e") == written.npos) out += ".0";
 }
