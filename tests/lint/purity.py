@@ -12,12 +12,12 @@ import sys
 
 import tree
 
-# C functions and objects that compute, and nothing else.
+# C functions and objects that compute, and nothing else (strtod: nobody here sets a locale).
 PURE_C = set(
     """abort free malloc calloc realloc
     memchr memcmp memcpy memmove memset strchr strcmp strlen strncmp strnlen strrchr
     __memcpy_chk __memmove_chk __memset_chk
-    ceil ceilf exp exp2 floor floorf fmod frexp ldexp llround log log10 log2 lround modf pow round rint sqrt trunc
+    ceil ceilf exp exp2 floor floorf fmod frexp ldexp llround log log10 log2 lround modf pow round rint sqrt strtod trunc
     isalnum isalpha isdigit isspace isxdigit tolower toupper
     __cxa_allocate_exception __cxa_atexit __cxa_bad_cast __cxa_begin_catch __cxa_call_unexpected
     __cxa_call_terminate __cxa_end_catch __cxa_free_exception __cxa_get_exception_ptr __cxa_guard_abort
