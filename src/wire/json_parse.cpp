@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <numeric>
+#include <optional>
 
 #include "base/text.h"
 #include "wire/json_node.h"
@@ -170,12 +171,15 @@ class JsonReader {
     }
     unsigned code = 0;
     if (!four_hex(code)) return wrong("four hexadecimal digits were expected");
-    if (code >= 0xD800 && code <= 0xDFFF) {  // a surrogate stands only with its other half
+    if (code >= 0xD800 && code <= 0xDFFF) {
+      // JSON.stringify writes half of a pair so. Alone it is no character (Unicode, 3.9 C10), and
+      // no reason to lose the rest.
+      const std::size_t before = at_;
       unsigned low = 0;
       const bool pair = code < 0xDC00 && take('\\') && take('u') && four_hex(low) &&
                         low >= 0xDC00 && low <= 0xDFFF;
-      if (!pair) return wrong("half of a surrogate pair");
-      code = 0x10000U + ((code - 0xD800U) << 10U) + (low - 0xDC00U);
+      if (!pair) at_ = before;
+      code = pair ? 0x10000U + ((code - 0xD800U) << 10U) + (low - 0xDC00U) : 0xFFFDU;
     }
     append_utf8(out, code);
     return true;
@@ -204,9 +208,8 @@ class JsonReader {
       if (!digits()) return fail("a digit was expected");
     }
     const std::string_view text = text_.substr(start, at_ - start);
-    if (whole) {
-      const auto integer = parse_number<std::int64_t>(text);
-      return integer ? Json(*integer) : fail("a whole number that is too large");
+    if (const auto integer = whole ? parse_number<std::int64_t>(text) : std::nullopt) {
+      return Json(*integer);
     }
     const double real = std::strtod(std::string(text).c_str(), nullptr);
     return std::isfinite(real) ? Json(real) : fail("a number that is too large");
