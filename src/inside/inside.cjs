@@ -13,6 +13,13 @@
   const own = process.execArgv.indexOf(__filename);
   if (own >= 0) process.execArgv.splice(0, own + 1);
   delete require.cache[__filename];
+  try {
+    // Another array: node walks over the old one, and loads what the user's -r names.
+    const value = process._preload_modules.filter((name) => name !== __filename);
+    Object.defineProperty(process, '_preload_modules', { value });
+  } catch (_) {
+    // a Node without it
+  }
 
   // Threads load it, too, and so may children that inherit options: only a worker has this channel.
   const adoptBy = process.env.NODEINIT_ADOPT_BY;

@@ -20,6 +20,7 @@ const seen = {
   execArgv: process.execArgv, argv: process.argv.slice(1), execPath: process.execPath, title: process.title,
   cwd: process.cwd(), umask: process.umask(), id: module.id, parent: module.parent === null ? 'null' : typeof module.parent,
   main: require.main === module, cache: Object.keys(require.cache), children: module.children.length, listeners,
+  preloaded: process._preload_modules,
   env: Object.keys(process.env).filter((k) => !/^(NODEINIT_|NODE_APP_INSTANCE$)/.test(k)).sort(),
 };
 let missing = 2;
