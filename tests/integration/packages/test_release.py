@@ -112,7 +112,7 @@ def test_a_tarball_has_the_program_and_its_papers(release, clone, tmp_path):
 def test_the_source_is_the_tag(release, clone):
     folder, version = clone
     with tarfile.open(release / f"nodeinit-{version}.tar.gz") as packed:
-        names = {member.name.removeprefix(f"nodeinit-{version}/") for member in packed if member.isfile()}
+        names = {member.name.removeprefix(f"nodeinit-{version}/") for member in packed if not member.isdir()}
     assert names == set(done("git", "-C", folder, "ls-files").splitlines())
 
 
