@@ -1,6 +1,7 @@
 #include "wire/json.h"
 
 #include <cmath>
+#include <utility>
 #include <variant>
 
 #include "wire/json_node.h"
@@ -54,24 +55,24 @@ void Json::make_own() {
 
 Json& Json::set(std::string_view key, const Json& value) {
   if (!is_object() || !value) return *this;
-  const Json kept = value;  // the value may be this very object, which make_own() is about to leave
+  Json kept = value;  // the value may be this very object, which make_own() is about to leave
   make_own();
-  Members& members = std::get<Members>(node_->value);
+  auto& members = std::get<Members>(node_->value);
   for (auto& [name, old] : members) {
     if (name == key) {
-      old = kept;
+      old = std::move(kept);
       return *this;
     }
   }
-  members.emplace_back(valid_utf8(key), kept);
+  members.emplace_back(valid_utf8(key), std::move(kept));
   return *this;
 }
 
 Json& Json::push(const Json& value) {
   if (!is_array() || !value) return *this;
-  const Json kept = value;
+  Json kept = value;
   make_own();
-  std::get<Elements>(node_->value).push_back(kept);
+  std::get<Elements>(node_->value).push_back(std::move(kept));
   return *this;
 }
 
