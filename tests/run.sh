@@ -31,7 +31,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 python=/usr/bin/python3
 results=build-dev/results
-unit_limit=12m integration_limit=25m container_limit=12m tidy_limit=20m fuzz_limit=40m
+unit_limit=12m integration_limit=40m container_limit=12m tidy_limit=20m fuzz_limit=40m
 
 # Images are built several times, and the source in three fresh Debians, one of them under qemu-user.
 [ -z "$long" ] || container_limit=120m
