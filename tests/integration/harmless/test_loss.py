@@ -75,11 +75,13 @@ def test_a_reload_that_had_to_cut_says_so_in_every_place(program):
     assert reload.code == 1
     assert "reloaded, but what 1 old worker had in flight was cut off (NODEINIT_DRAIN)" in reload.err
     pid1.wait_line("every worker is a new one, but what 1 old worker had in flight was cut off")
-    with urllib.request.urlopen(f"http://127.0.0.1:{web}/metrics", timeout=5) as metrics:
-        counts = [line.split()[-1] for line in metrics.read().decode().splitlines()
-                  if line.startswith("nodeinit_worker_drains_cut_off_total{")]  # fmt: skip
-    assert sorted(counts) == ["0", "1"]
     assert pid1.ctl("reload").code == 0
+    with urllib.request.urlopen(f"http://127.0.0.1:{web}/metrics", timeout=5) as metrics:
+        told = metrics.read().decode()
+    cut = [line.split()[-1] for line in told.splitlines() if line.startswith("nodeinit_worker_drains_cut_off_total{")]
+    assert sorted(cut) == ["0", "1"]
+    assert 'nodeinit_rollouts_total{program="node",result="succeeded"} 2\n' in told
+    assert 'nodeinit_rollouts_total{program="node",result="failed"} 0\n' in told
 
 
 def test_ctl_stop_returns_when_what_was_in_flight_is_answered(program):
