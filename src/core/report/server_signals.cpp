@@ -16,10 +16,6 @@ using wire::RequestTimes;
 
 constexpr unsigned kClasses = 10;  // statuses below are classes
 
-double as_double(std::uint64_t count) {
-  return static_cast<double>(count);
-}
-
 // What came since, of a count that only grows.
 template <class Count>
 Count fresh(Count now, Count& last) {
@@ -110,10 +106,10 @@ void ServerSignals::write_durations(wire::Exposition& out, std::span<const Named
       for (std::size_t i = 0; i < RequestTimes::kBuckets; ++i) {
         so_far += times.counts[i];
         labels.back().second = bounds[i];
-        out.sample("_bucket", labels, as_double(so_far));
+        out.sample("_bucket", labels, static_cast<double>(so_far));
       }
       out.sample("_sum", without_bound, times.milliseconds / kMilliseconds);
-      out.sample("_count", without_bound, as_double(so_far));
+      out.sample("_count", without_bound, static_cast<double>(so_far));
     }
   }
 }
@@ -124,7 +120,7 @@ void ServerSignals::write(wire::Exposition& out, std::span<const Named> programs
     for (const auto& [program, name] : programs) {
       const auto found = programs_.find(program);
       if (found != programs_.end()) {
-        out.sample({{"program", name}}, as_double(value(program, found->second)));
+        out.sample({{"program", name}}, static_cast<double>(value(program, found->second)));
       }
     }
   };
