@@ -16,6 +16,7 @@
 #include "app/adoption/adopted.h"
 #include "app/adoption/messenger.h"
 #include "app/cluster/control.h"
+#include "app/ctl/verbs_elsewhere.h"
 #include "app/invocation/evaluating_files.h"
 #include "app/invocation/options.h"
 #include "base/text.h"
@@ -326,6 +327,8 @@ Result<void> take_operands(CtlCommand& command, std::string_view verb,
       return usage("import-pm2 needs one FILE");
     }
     command.file = words[0];
+  } else if (verb == "reload" && count(1, 1) && words[0] == "all") {
+    // As PM2's users type it: all is what it does.
   } else if (!words.empty()) {
     return usage(std::string(verb) + " takes no \"" + printable(words[0], 40) + "\"");
   }
@@ -377,6 +380,9 @@ Result<CtlCommand> parse_ctl(std::span<const std::string> words) {
   const std::string verb = operands.empty() ? "help" : operands.front();
   const auto* const known = std::ranges::find(kVerbs, verb);
   if (known == kVerbs.end()) {
+    if (const std::string_view here = verb_here(verb); !here.empty()) {
+      return usage("what other tools call " + verb + " is here: " + std::string(here));
+    }
     const auto nearest = did_you_mean(verb, kVerbs);
     return usage("unknown verb \"" + printable(verb, 40) + "\"" +
                  (nearest ? "; did you mean " + std::string(*nearest) + "?" : ""));

@@ -78,6 +78,10 @@ TEST_CASE("verbs and their operands become requests") {
 }
 
 TEST_CASE("wrong words are refused with what would be right") {
+  CHECK(refusal({"list"}) == "what other tools call list is here: nodeinit ctl status");
+  CHECK(refusal({"monit"}) == "what other tools call monit is here: nodeinit ctl top");
+  CHECK(parse_ctl(Words{"reload", "all"}));
+  CHECK(refusal({"reload", "web"}) == "reload takes no \"web\"");
   CHECK(refusal({"statsu"}) == "unknown verb \"statsu\"; did you mean status?");
   CHECK(refusal({"scale"}) == "scale needs N, +K or -K, from 1 to 1024");
   CHECK(refusal({"scale", "0"}) == "scale needs N, +K or -K, from 1 to 1024");
