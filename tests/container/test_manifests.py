@@ -16,7 +16,10 @@ TOP = nodeinit.TOP
 MANIFESTS = sorted((TOP / "docker/kubernetes").glob("*.yaml"))
 HEALTH = ["/sbin/nodeinit", "ctl", "health"]
 # What the manifests are checked against: Kubernetes' OpenAPI as TypeScript types and as validators.
-SCHEMAS = {"kubernetes-models": "5.1.0", "@kubernetes-models/prometheus-operator": "6.0.0", "typescript": "7.0.2"}
+SCHEMAS = {"kubernetes-models": "5.1.0", "@kubernetes-models/prometheus-operator": "6.0.0", "@kubernetes-models/keda": "2.0.0",
+           "typescript": "7.0.2"}  # fmt: skip
+# By a part of the API group: whose types are in a package of their own.
+OPERATORS = {"monitoring": "prometheus-operator", "keda": "keda"}
 
 
 def documents(kind=None):
@@ -193,7 +196,8 @@ def problems(folder, docs) -> str:
     packages = cache.once("manifests/" + "-".join(SCHEMAS.values()), _install)
     text = ""
     for index, (name, doc) in enumerate(docs):
-        package = "@kubernetes-models/prometheus-operator" if "monitoring" in doc["apiVersion"] else "kubernetes-models"
+        package = next((f"@kubernetes-models/{name}" for group, name in OPERATORS.items() if group in doc["apiVersion"]),
+                       "kubernetes-models")  # fmt: skip
         kind = doc["kind"]
         text += (
             f'import {{ {kind} as K{index}, type I{kind} as I{index} }} from "{package}/{doc["apiVersion"]}/{kind}";\n'

@@ -69,6 +69,16 @@ def test_promtool_takes_the_rules():
 
 
 @needs_prometheus
+def test_what_pods_are_scaled_by_is_a_query_of_known_metrics(metrics_port, tmp_path):
+    query = re.search(r"query: >-\n\s+(.+)", (DOCKER / "kubernetes" / "keda.yaml").read_text())[1]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "a", "rules": [{"record": "a", "expr": query}]}]}))
+    checked = subprocess.run(["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True,
+                             timeout=60)  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert set(re.findall(r"\bnodeinit_[a-z_]+\b", query)) <= families(metrics_port)
+
+
+@needs_prometheus
 def test_the_rules_fire_when_they_should():
     checked = subprocess.run(["promtool", "test", "rules", Path(__file__).parent / "rules_test.yml"],
                              capture_output=True, text=True, timeout=60)  # fmt: skip
