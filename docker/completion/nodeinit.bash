@@ -40,19 +40,19 @@ _nodeinit() {
     --log-format) COMPREPLY=($(compgen -W 'text json' -- "$word")) ;;
     --http-detail) COMPREPLY=($(compgen -W 'plain full' -- "$word")) ;;
     --root|--config|--control|--termination-log|--env-file|--directory) COMPREPLY=($(compgen -f -- "$word")) ;;
-    --root|--config|--mode|--workers|--max-workers|--balance|--ready|--ready-timeout|--ready-workers|--memory|--grace|--stop-delay|--stop|--drain|--stop-signal|--restart|--restart-backoff|--restart-limit|--stop-codes|--max-memory|--max-age|--hang-timeout|--hang-signal|--spares|--surge|--heap|--module|--adopt|--worker-metrics|--request-metrics|--resize|--orphans|--log|--log-json|--log-full|--log-level|--log-format|--http|--http-detail|--control|--signals|--user|--termination-log|--pre-start|--post-stop|--env-file|--slot-variables|--directory) ;;
+    --root|--config|--mode|--workers|--max-workers|--balance|--ready|--ready-timeout|--ready-workers|--memory|--grace|--stop-delay|--stop|--drain|--stop-signal|--restart|--restart-backoff|--restart-limit|--stop-codes|--max-memory|--max-age|--max-requests|--max-loop-delay|--hang-timeout|--hang-signal|--spares|--surge|--heap|--module|--adopt|--worker-metrics|--request-metrics|--resize|--orphans|--log|--log-json|--log-full|--log-level|--log-format|--http|--http-detail|--control|--signals|--user|--termination-log|--pre-start|--post-stop|--env-file|--slot-variables|--directory) ;;
     *)
       # Behind the command its own words follow: files.
       for ((at = 1; at < COMP_CWORD; ++at)); do
         case ${COMP_WORDS[at]} in
           --) ;;
-          --root|--config|--mode|--workers|--max-workers|--balance|--ready|--ready-timeout|--ready-workers|--memory|--grace|--stop-delay|--stop|--drain|--stop-signal|--restart|--restart-backoff|--restart-limit|--stop-codes|--max-memory|--max-age|--hang-timeout|--hang-signal|--spares|--surge|--heap|--module|--adopt|--worker-metrics|--request-metrics|--resize|--orphans|--log|--log-json|--log-full|--log-level|--log-format|--http|--http-detail|--control|--signals|--user|--termination-log|--pre-start|--post-stop|--env-file|--slot-variables|--directory) ((++at)) ;;
+          --root|--config|--mode|--workers|--max-workers|--balance|--ready|--ready-timeout|--ready-workers|--memory|--grace|--stop-delay|--stop|--drain|--stop-signal|--restart|--restart-backoff|--restart-limit|--stop-codes|--max-memory|--max-age|--max-requests|--max-loop-delay|--hang-timeout|--hang-signal|--spares|--surge|--heap|--module|--adopt|--worker-metrics|--request-metrics|--resize|--orphans|--log|--log-json|--log-full|--log-level|--log-format|--http|--http-detail|--control|--signals|--user|--termination-log|--pre-start|--post-stop|--env-file|--slot-variables|--directory) ((++at)) ;;
           -*) ;;
           *) COMPREPLY=($(compgen -f -- "$word")); return ;;
         esac
       done
       case $word in
-        -*) COMPREPLY=($(compgen -W '--explain --json --root --print-config --check --config --version --help --mode --workers --max-workers --balance --ready --ready-timeout --ready-workers --memory --grace --stop-delay --stop --drain --stop-signal --restart --restart-backoff --restart-limit --stop-codes --max-memory --max-age --hang-timeout --hang-signal --spares --surge --heap --module --adopt --worker-metrics --request-metrics --resize --orphans --log --log-json --log-full --log-level --log-format --http --http-detail --control --signals --user --termination-log --pre-start --post-stop --env-file --slot-variables --directory' -- "$word")) ;;
+        -*) COMPREPLY=($(compgen -W '--explain --json --root --print-config --check --config --version --help --mode --workers --max-workers --balance --ready --ready-timeout --ready-workers --memory --grace --stop-delay --stop --drain --stop-signal --restart --restart-backoff --restart-limit --stop-codes --max-memory --max-age --max-requests --max-loop-delay --hang-timeout --hang-signal --spares --surge --heap --module --adopt --worker-metrics --request-metrics --resize --orphans --log --log-json --log-full --log-level --log-format --http --http-detail --control --signals --user --termination-log --pre-start --post-stop --env-file --slot-variables --directory' -- "$word")) ;;
         *) COMPREPLY=($(compgen -c -- "$word") $(compgen -W 'ctl' -- "$word")) ;;
       esac
       ;;

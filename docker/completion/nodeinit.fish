@@ -26,6 +26,8 @@ complete -c nodeinit -n 'not __fish_seen_subcommand_from ctl' -l restart-limit -
 complete -c nodeinit -n 'not __fish_seen_subcommand_from ctl' -l stop-codes -x -d 'exit codes that are not restarted'
 complete -c nodeinit -n 'not __fish_seen_subcommand_from ctl' -l max-memory -x -d 'a worker above it is drained and replaced, one at a time'
 complete -c nodeinit -n 'not __fish_seen_subcommand_from ctl' -l max-age -x -d 'a worker older than this'
+complete -c nodeinit -n 'not __fish_seen_subcommand_from ctl' -l max-requests -x -d 'a worker that has answered so many HTTP requests'
+complete -c nodeinit -n 'not __fish_seen_subcommand_from ctl' -l max-loop-delay -x -d 'a worker whose event loop takes longer than this to answer, all the time for so long'
 complete -c nodeinit -n 'not __fish_seen_subcommand_from ctl' -l hang-timeout -x -d 'event loop unanswered this long'
 complete -c nodeinit -n 'not __fish_seen_subcommand_from ctl' -l hang-signal -x -d 'what a worker that hangs gets'
 complete -c nodeinit -n 'not __fish_seen_subcommand_from ctl' -l spares -x -d 'workers fully loaded but parked at listen'

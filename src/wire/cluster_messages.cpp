@@ -187,6 +187,16 @@ Result<WorkerMessage> parse_worker_message(std::string_view line) {
   return parse_act(message);
 }
 
+std::optional<Availability> parse_availability(std::string_view line) {
+  const auto message = Json::parse(line);
+  if (!message) return std::nullopt;
+  const Json& type = message->at("type");
+  const bool ready = type.equals("nodeinit:ready");
+  if (!ready && !type.equals("nodeinit:not-ready")) return std::nullopt;
+  return Availability{
+      ready, printable(message->at("reason").string().value_or(""), Availability::kLongestReason)};
+}
+
 std::string shared_handle_line(const Answer& answer, bool udp) {
   const Json body = answer_body(answer, 0).set("seq", answer.seq);
   return handle(udp ? "dgram.Native" : "net.Native", body).text() + '\n';

@@ -99,6 +99,16 @@ using WorkerMessage = std::variant<OnlineAct, QueryServerAct, ListeningAct, Clos
                                    ExitedAfterDisconnectAct, Reply, HandleAck, HandleNack,
                                    ConnectionsCounted, Retirement, AskedForPrimary, UnknownMessage>;
 
+// What a program says of itself at run time, with process.send():
+//   {type: 'nodeinit:not-ready', reason: 'the cache is cold'}   {type: 'nodeinit:ready'}
+struct Availability {
+  bool ready;
+  std::string reason;  // printable, at most kLongestReason bytes; empty: none was given
+  static constexpr std::size_t kLongestReason = 200;
+};
+// nullopt: it says something else.
+std::optional<Availability> parse_availability(std::string_view line);
+
 // An internal line. Errors: no JSON, or an act that lacks what it must have.
 Result<WorkerMessage> parse_worker_message(std::string_view line);
 

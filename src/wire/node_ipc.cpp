@@ -10,6 +10,9 @@ constexpr std::string_view kHandle =
     R"({"cmd":"NODE_HANDLE")";  // then ',' or '}': NODE_HANDLE_ACK is another
 constexpr std::string_view kReady = R"("ready")";
 constexpr std::string_view kMetrics = R"({"type":"prom-client:getMetricsRes")";
+// However the program orders the keys of what it says to us.
+constexpr std::string_view kAddressed = R"({"type":"nodeinit:)";
+constexpr std::string_view kReason = R"({"reason":)";
 constexpr std::size_t kEnoughToTell = std::max(kHandle.size(), kMetrics.size());
 
 }  // namespace
@@ -21,10 +24,12 @@ void IpcReader::classify() {
     state_ = State::internal;
   } else if (expects_metrics_ && kept_.starts_with(kMetrics)) {
     state_ = State::metrics;
+  } else if (kept_.starts_with(kAddressed) || kept_.starts_with(kReason)) {
+    state_ = State::addressed;
   } else {
     state_ = State::user;
   }
-  if (state_ != State::internal && state_ != State::metrics) kept_.clear();
+  if (state_ == State::handle || state_ == State::user) kept_.clear();
 }
 
 void IpcReader::finish(std::vector<IpcLine>& lines) {
@@ -44,6 +49,10 @@ void IpcReader::finish(std::vector<IpcLine>& lines) {
       lines.push_back(MetricsLine{std::move(kept_)});
       ++user_messages_;
       break;
+    case State::addressed:
+      lines.push_back(AddressedLine{std::move(kept_)});
+      ++user_messages_;
+      break;
     case State::user:
       ++user_messages_;
       break;
@@ -54,6 +63,21 @@ void IpcReader::finish(std::vector<IpcLine>& lines) {
   kept_.clear();
   prefixed_ = false;
   state_ = State::beginning;
+}
+
+// More of a line that is kept whole, up to its bound.
+void IpcReader::keep(std::string_view part, std::vector<IpcLine>& lines) {
+  const std::size_t most = state_ == State::internal  ? kLongestInternalLine
+                           : state_ == State::metrics ? kLongestMetricsLine
+                                                      : kLongestAddressedLine;
+  if (kept_.size() + part.size() <= most) {
+    kept_ += part;
+    return;
+  }
+  if (state_ == State::internal) return give_up(lines);
+  if (state_ == State::metrics) lines.push_back(MetricsLine{});
+  kept_ = std::string();
+  state_ = State::user;
 }
 
 void IpcReader::give_up(std::vector<IpcLine>& lines) {
@@ -79,20 +103,10 @@ void IpcReader::feed(std::string_view bytes, std::vector<IpcLine>& lines) {
       part.remove_prefix(head.size());
       if (kept_.size() == kEnoughToTell) classify();
     }
-    if (state_ == State::internal) {
-      if (kept_.size() + part.size() > kLongestInternalLine) return give_up(lines);
-      kept_ += part;
-    }
-    if (state_ == State::metrics) {
-      if (kept_.size() + part.size() <= kLongestMetricsLine) {
-        kept_ += part;
-      } else {
-        lines.push_back(MetricsLine{});
-        kept_ = std::string();
-        state_ = State::user;
-      }
-    }
-    if (complete) finish(lines);
+    const bool is_kept =
+        state_ == State::internal || state_ == State::metrics || state_ == State::addressed;
+    if (is_kept) keep(part, lines);
+    if (complete && state_ != State::given_up) finish(lines);
   }
 }
 

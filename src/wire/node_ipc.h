@@ -3,8 +3,9 @@
 // The bytes of Node's IPC channel (NODE_CHANNEL_FD, serialization json), cut into what the primary
 // cares for: one JSON text per line, '\n' at its end. Only lines that begin with {"cmd":"NODE_ are
 // kept, and those have a bound; what the program itself sends with process.send() may be megabytes
-// and is passed over byte by byte, never kept. The one exception is an answer of prom-client's
-// (wire/prom_client.h), once the worker was asked for one.
+// and is passed over byte by byte, never kept. Two exceptions: an answer of prom-client's
+// (wire/prom_client.h), once the worker was asked for one, and what is addressed to nodeinit
+// (wire::parse_availability).
 //
 // Bun puts the byte 0x02 before its internal lines, and wants it before ours; it is taken off and
 // remembered (speaks_bun).
@@ -25,6 +26,7 @@ namespace ni::wire {
 inline constexpr char kBunPrefix = '\x02';
 inline constexpr std::size_t kLongestInternalLine = std::size_t{64} << 10U;
 inline constexpr std::size_t kLongestMetricsLine = std::size_t{1} << 20U;
+inline constexpr std::size_t kLongestAddressedLine = std::size_t{4} << 10U;
 
 struct InternalLine {  // {"cmd":"NODE_…"}, for parse_worker_message()
   std::string text;
@@ -35,9 +37,14 @@ struct ReadyLine {};   // process.send('ready')
 struct MetricsLine {
   std::string text;
 };
+// Perhaps for us, by its first key: {"type":"nodeinit:… or {"reason":… A longer one is none.
+struct AddressedLine {
+  std::string text;
+};
 struct LineTooLong {
 };  // an internal line beyond the bound: the stream is given up, nothing follows
-using IpcLine = std::variant<InternalLine, HandleLine, ReadyLine, MetricsLine, LineTooLong>;
+using IpcLine =
+    std::variant<InternalLine, HandleLine, ReadyLine, MetricsLine, AddressedLine, LineTooLong>;
 
 class IpcReader {
  public:
@@ -51,9 +58,18 @@ class IpcReader {
   bool speaks_bun() const { return speaks_bun_; }
 
  private:
-  enum class State : std::uint8_t { beginning, internal, handle, metrics, user, given_up };
+  enum class State : std::uint8_t {
+    beginning,
+    internal,
+    handle,
+    metrics,
+    addressed,
+    user,
+    given_up
+  };
   void classify();
   void finish(std::vector<IpcLine>& lines);
+  void keep(std::string_view part, std::vector<IpcLine>& lines);
   void give_up(std::vector<IpcLine>& lines);
 
   State state_ = State::beginning;

@@ -201,3 +201,114 @@ TEST_CASE("a reload during a resize, a stop, and with a dead slot") {
   CHECK(dead.ready_workers() == 3);
   require_lawful(dead);
 }
+
+TEST_CASE(
+    "workers that have had their requests are replaced one at a time, each at its own number") {
+  ProgramPlan plan = web(3, 3);
+  plan.config.max_requests = RequestLimit{.requests = 1000, .spread = 10};
+  World world(83, {}, {plan}, {.start_time = 1s});
+  world.start();
+  world.run_for(30s);
+  (void)world.take_least_ready();
+  const auto tell_all = [&](std::uint64_t requests) {
+    for (const auto& entry : std::map(world.supervisor().workers())) {
+      world.tell(event::Served{entry.first, requests});
+    }
+  };
+  tell_all(899);
+  world.run_for(10s);
+  CHECK(world.spawns() == 3);
+  tell_all(1100);
+  tell_all(1101);
+  world.run_for(200ms);
+  CHECK(world.supervisor().workers().size() == 4);
+  world.run_for(60s);
+  CHECK(world.take_least_ready() == 3);
+  CHECK(world.spawns() == 6);
+  unsigned begun = 0;
+  for (const Slot& slot : world.supervisor().programs()[0].slots) {
+    begun += slot.replacements[static_cast<std::size_t>(ReplaceFor::requests)];
+  }
+  CHECK(begun == 3);
+  require_lawful(world);
+}
+
+TEST_CASE("a limit of requests that comes at once does not spin") {
+  ProgramPlan plan = web(2);
+  plan.config.max_requests = RequestLimit{.requests = 1, .spread = 0};
+  World world(89, {}, {plan}, {.start_time = 100ms});
+  world.start();
+  for (int i = 0; i < 600; ++i) {
+    world.run_for(100ms);
+    for (const auto& entry : std::map(world.supervisor().workers())) {
+      world.tell(event::Served{entry.first, 1});
+    }
+  }
+  CHECK(world.spawns() > 6);
+  CHECK(world.spawns() < 40);
+  require_lawful(world);
+}
+
+TEST_CASE("a slow worker is replaced, and never the last one") {
+  World world(97, {}, {web(2)}, {.start_time = 1s});
+  world.start();
+  world.run_for(30s);
+  (void)world.take_least_ready();
+  const Incarnation slow = *world.supervisor().programs()[0].slots[1].current;
+  world.tell(event::SlowLoop{slow, 2s});
+  world.run_for(30s);
+  CHECK(*world.supervisor().programs()[0].slots[1].current != slow);
+  CHECK(world.take_least_ready() == 2);
+  world.tell(event::TargetChanged{.program = {}, .workers = 1});
+  world.run_for(30s);
+  const auto before = world.spawns();
+  world.tell(event::SlowLoop{*world.supervisor().programs()[0].slots[0].current, 2s});
+  world.run_for(30s);
+  CHECK(world.spawns() == before);
+  require_lawful(world);
+}
+
+TEST_CASE(
+    "whoever says that it is not ready is passed by, is no failure, and is back at its word") {
+  World world(101, {}, {web(2)}, {.start_time = 1s});
+  world.start();
+  world.run_for(30s);
+  const auto& program = world.supervisor().programs()[0];
+  const Incarnation first = *program.slots[0].current;
+  const Incarnation second = *program.slots[1].current;
+  world.tell(event::SaidAvailable{first, false, "cold"});
+  CHECK(program.served == std::vector{second});
+  CHECK(world.supervisor().is_ready());
+  world.tell(event::SaidAvailable{second, false});
+  CHECK(program.served == std::vector{first, second});
+  CHECK_FALSE(world.supervisor().is_ready());
+  world.tell(event::SaidReady{first});  // PM2's word for it
+  CHECK(program.served == std::vector{first});
+  CHECK(world.supervisor().is_ready());
+  world.tell(event::SaidAvailable{second, true});
+  CHECK(program.served == std::vector{first, second});
+  CHECK(world.spawns() == 2);
+  require_lawful(world);
+}
+
+TEST_CASE("a successor that says it is not ready takes over when it says that it is") {
+  World world(103, {}, {web(1)}, {.start_time = 1s});
+  world.start();
+  world.run_for(30s);
+  const auto& slot = world.supervisor().programs()[0].slots[0];
+  const Incarnation old = *slot.current;
+  world.set_temper({.start_time = 10s});
+  world.tell(event::ReloadAsked{});
+  world.run_for(1ms);
+  REQUIRE(slot.successor);
+  const Incarnation young = *slot.successor;
+  world.tell(event::SaidAvailable{young, false, "warming"});
+  world.tell(event::AskedForSocket{young});
+  world.tell(event::Listening{young, true});
+  CHECK(slot.current == old);
+  world.tell(event::SaidAvailable{young, true});
+  CHECK(slot.current == young);
+  world.run_for(30s);
+  CHECK(world.supervisor().is_ready());
+  require_lawful(world);
+}

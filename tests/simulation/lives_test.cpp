@@ -24,7 +24,7 @@ void disturb(World& world) {
   Random& random = world.random();
   const auto program =
       ProgramId{static_cast<std::uint32_t>(random.below(world.supervisor().programs().size() + 1))};
-  switch (random.below(12)) {
+  switch (random.below(13)) {
     case 0:
     case 1:
       return world.tell(event::ReloadAsked{});
@@ -51,6 +51,15 @@ void disturb(World& world) {
       return world.tell(event::ServerClosed{world.some_worker(), true});
     case 10:
       return world.tell(event::ChannelClosed{world.some_worker()});
+    case 11:
+      switch (random.below(4)) {
+        case 0:
+          return world.tell(event::Served{world.some_worker(), random.below(2'000)});
+        case 1:
+          return world.tell(event::SlowLoop{world.some_worker(), 1s});
+        default:
+          return world.tell(event::SaidAvailable{world.some_worker(), random.chance(2), "busy"});
+      }
     default: {
       const event::Listening listening{world.some_worker(), random.chance(2)};
       world.tell(listening);

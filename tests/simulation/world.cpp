@@ -129,58 +129,61 @@ void World::step(const Event& event) {
 }
 
 void World::perform(const Action& action) {
-  std::visit(Overloaded{
-                 [&](const action::Spawn& spawned) { spawn(spawned); },
-                 [&](const action::RunHook& wanted) { run_hook(wanted); },
-                 [&](const action::SendSignal& sent) { signal(sent); },
-                 [&](const action::Retire& asked) { retire(asked); },
-                 [&](const action::Disconnect& act) {
-                   for (auto& [pid, process] : processes_) {
-                     if (process.worker == act.worker && process.channel_open &&
-                         !process.long_connection) {
-                       later(Duration(random_.below(50'000'000)), event::ChannelClosed{act.worker},
-                             pid);
-                     }
-                   }
-                 },
-                 [&](const action::Serve& serve) {
-                   for (const Incarnation worker : serve.workers) {
-                     const auto found = supervisor_.workers().find(worker);
-                     law(found != supervisor_.workers().end() && found->second.is_ready(),
-                         "only ready workers are served connections");
-                   }
-                 },
-                 [&](const action::Promote& promoted) {
-                   for (auto& [pid, process] : processes_) {
-                     if (process.worker == promoted.worker) {
-                       law(std::exchange(process.parked, false), "only spares are promoted, once");
-                       later(1ms, event::Listening{promoted.worker, true}, pid);
-                       later(2ms, event::SaidReady{promoted.worker}, pid);
-                     }
-                   }
-                 },
-                 [&](const action::SignalRemaining& sent) { sweep(sent.signal); },
-                 [&](const action::Forget& forgotten) { forget(forgotten); },
-                 [&](const action::SetSlots& set) {
-                   law(set.slots == supervisor_.programs()[set.program.value].target,
-                       "workers are told as many slots as there are to be");
-                 },
-                 [&](const action::StopAccepting&) {
-                   law(!std::exchange(ending_.refuses, true), "clients are refused from once on");
-                 },
-                 [&](const action::CloseListeners& close) {
-                   ending_.listeners_closed |= !close.program;
-                   law(close.program || supervisor_.workers().empty(),
-                       "listeners close when no worker is left");
-                 },
-                 [&](const action::RolloutEnded& ended) { rollouts_.push_back(ended); },
-                 [&](const action::Finish& finish) { finished_ = finish; },
-                 [&](const action::Report& report) {
-                   law(report.plain.value_or(report.message).find(kSecret) == std::string::npos,
-                       "what a program has said last is told in full reports alone");
-                 },
-             },
-             action);
+  std::visit(
+      Overloaded{
+          [&](const action::Spawn& spawned) { spawn(spawned); },
+          [&](const action::RunHook& wanted) { run_hook(wanted); },
+          [&](const action::SendSignal& sent) { signal(sent); },
+          [&](const action::Retire& asked) { retire(asked); },
+          [&](const action::Disconnect& act) {
+            for (auto& [pid, process] : processes_) {
+              if (process.worker == act.worker && process.channel_open &&
+                  !process.long_connection) {
+                later(Duration(random_.below(50'000'000)), event::ChannelClosed{act.worker}, pid);
+              }
+            }
+          },
+          [&](const action::Serve& serve) {
+            for (const Incarnation worker : serve.workers) {
+              const auto found = supervisor_.workers().find(worker);
+              law(found != supervisor_.workers().end() && found->second.can_serve(),
+                  "only ready workers are served connections");
+              law(found->second.is_ready() ||
+                      supervisor_.ready_workers(supervisor_.programs()[serve.program.value]) == 0,
+                  "whoever says that it is not ready is served only where all do");
+            }
+          },
+          [&](const action::Promote& promoted) {
+            for (auto& [pid, process] : processes_) {
+              if (process.worker == promoted.worker) {
+                law(std::exchange(process.parked, false), "only spares are promoted, once");
+                later(1ms, event::Listening{promoted.worker, true}, pid);
+                later(2ms, event::SaidReady{promoted.worker}, pid);
+              }
+            }
+          },
+          [&](const action::SignalRemaining& sent) { sweep(sent.signal); },
+          [&](const action::Forget& forgotten) { forget(forgotten); },
+          [&](const action::SetSlots& set) {
+            law(set.slots == supervisor_.programs()[set.program.value].target,
+                "workers are told as many slots as there are to be");
+          },
+          [&](const action::StopAccepting&) {
+            law(!std::exchange(ending_.refuses, true), "clients are refused from once on");
+          },
+          [&](const action::CloseListeners& close) {
+            ending_.listeners_closed |= !close.program;
+            law(close.program || supervisor_.workers().empty(),
+                "listeners close when no worker is left");
+          },
+          [&](const action::RolloutEnded& ended) { rollouts_.push_back(ended); },
+          [&](const action::Finish& finish) { finished_ = finish; },
+          [&](const action::Report& report) {
+            law(report.plain.value_or(report.message).find(kSecret) == std::string::npos,
+                "what a program has said last is told in full reports alone");
+          },
+      },
+      action);
 }
 
 void World::spawn(const action::Spawn& spawn) {

@@ -98,7 +98,7 @@ void DeployedProgram::adopt(AdoptedProcess process) {
 
 ProgramPlan DeployedProgram::for_supervisor() const {
   return {.config = config,
-          .workers = plan.workers,
+          .workers = plan.least_workers,
           .signal_group = !waits_to_adopt() && launcher->signals_group(),
           .module_inside = launcher->has_module(),
           .adopts = waits_to_adopt()};

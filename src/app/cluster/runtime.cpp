@@ -50,7 +50,7 @@ DataPlaneSettings data_plane_settings(const Deployment& deployment, const Enviro
   for (const DeployedProgram& program : deployment.programs) {
     settings.programs.push_back(
         {.balance = balance_for(program.config.command.front(), program.config.balance),
-         .slots = program.plan.workers});
+         .slots = program.plan.least_workers});
     settings.users.push_back(program.launcher ? program.launcher->user() : std::nullopt);
   }
   settings.warn = [&log](std::string_view message) { log.warn("data_plane", message); };
@@ -200,7 +200,8 @@ void Runtime::turn() {
   starts_.hurry(supervisor_.phase() >= Phase::stopping, sys::now());
   listen_probe_.look(supervisor_, sys::now());
   examine_hangs();
-  guard_memory();
+  look_at_guards();
+  follow_load();
   look_for_kills();
   orphans_.act(sys::now());
   if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
@@ -247,9 +248,10 @@ void Runtime::tell_of_drops() {
 
 void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
-  for (const auto other : {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
-                           starts_.next_deadline(), listen_probe_.next_deadline(supervisor_),
-                           metrics_deadline(), next_kill_look_, orphans_.next_deadline()}) {
+  for (const auto other :
+       {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
+        starts_.next_deadline(), listen_probe_.next_deadline(supervisor_), metrics_deadline(),
+        next_kill_look_, next_load_look_, orphans_.next_deadline()}) {
     if (other) {
       deadline = deadline ? std::min(*deadline, *other) : *other;
     }

@@ -35,6 +35,7 @@
 #include "app/invocation/options.h"
 #include "app/logs/log.h"
 #include "core/container/resources.h"
+#include "core/deaths/loop_guard.h"
 #include "core/deaths/memory_guard.h"
 #include "core/deaths/oom.h"
 #include "core/deaths/termination_text.h"
@@ -45,6 +46,7 @@
 #include "core/report/server_signals.h"
 #include "core/report/status.h"
 #include "core/settings/changes.h"
+#include "core/sizing/load_follower.h"
 #include "core/supervision/signal_policy.h"
 #include "core/supervision/supervisor.h"
 #include "loop/http_server.h"
@@ -107,7 +109,9 @@ class Runtime final : public Host {
   void hear(Event event);  // from the data plane
   void examine_hangs();
   bool container_is_stopped() const;
+  void look_at_guards();
   void guard_memory();
+  void guard_loops(const DeployedProgram& program);
   void look_after_orphans(const action::Forget& dead);
   bool is_hook(Pid pid) const { return supervisor_.hook_pid() == std::optional(pid); }
   std::optional<Instant> guards_deadline() const;
@@ -119,6 +123,11 @@ class Runtime final : public Host {
   };
   void want_workers(ProgramId program, unsigned workers, std::string_view asked_by);
   void want_more_workers(ProgramId program, int more, std::string_view asked_by);
+  unsigned target_of(ProgramId program) const {
+    return supervisor_.programs()[program.value].target;
+  }
+  void follow_load();
+  void follow_load(const DeployedProgram& program);
   void scale_as_wanted();
   void scale(DeployedProgram& program, const WantedWorkers& wanted);
   std::size_t replace_larger_heaps(const DeployedProgram& program, unsigned slots);
@@ -232,7 +241,10 @@ class Runtime final : public Host {
   HangExaminer hangs_;
   OrphanKeeper orphans_;
   MemoryGuard memory_guard_;
-  std::optional<Instant> next_memory_look_;
+  std::map<ProgramId, LoopGuard> loop_guards_;
+  std::optional<Instant> next_guard_look_;
+  std::map<ProgramId, LoadFollower> load_followers_;
+  std::optional<Instant> next_load_look_;  // while a program follows its load
   std::string oom_counter_;
   OomLedger oom_ledger_;
   std::optional<Instant> next_kill_look_;

@@ -98,6 +98,9 @@ void Runtime::forget(Incarnation worker) {
   saturation_.gone(worker);
   hangs_.forget(worker);
   memory_guard_.forget(worker);
+  for (auto& [program, follower] : load_followers_) {
+    follower.gone(worker);
+  }
   proportional_.erase(worker);
   chains_.erase(worker);
   heap_mib_.erase(worker);

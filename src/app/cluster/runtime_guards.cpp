@@ -13,12 +13,23 @@
 namespace ni::app {
 namespace {
 
-// Often enough for the guard; seldom for metrics alone; never for nobody.
-Duration ping_interval(Duration hang_timeout, bool measured) {
-  if (hang_timeout > 0s) {
-    return std::clamp<Duration>(hang_timeout / 4, 100ms, 5s);
+constexpr Duration kLookEvery = 1s;
+
+// Often enough for the guards; seldom for metrics alone; never for nobody.
+Duration ping_interval(const ProgramConfig& program, bool measured) {
+  constexpr Duration kSeldom = 5s;
+  const auto& slow = program.max_loop_delay;
+  Duration interval = kSeldom;
+  if (program.hang_timeout > 0s) {
+    interval = std::min(interval, program.hang_timeout / 4);
   }
-  return measured ? Duration(5s) : Duration(0);
+  if (slow) {
+    interval = std::min(interval, slow->lasting / 8);
+  }
+  if (program.hang_timeout == 0s && !slow && !measured) {
+    return 0s;
+  }
+  return std::max<Duration>(interval, 100ms);
 }
 
 // What counts against its limit: its share of what is shared with others. Resident memory is never
@@ -34,36 +45,55 @@ Bytes memory_of(Pid pid, Bytes resident, Bytes allowed) {
 }  // namespace
 
 void Runtime::set_guards() {
-  const bool measured = deployment_.container.http.has_value();
+  const bool has_http = deployment_.container.http.has_value();
+  bool any_looks = false;
+  bool any_follows = false;
   for (const DeployedProgram& program : deployment_.programs) {
+    const ProgramConfig& config = program.config;
+    const bool is_counted = program.launcher->counts_connections();
     data_plane_.set_guards(
-        program.id, {.ping_every = ping_interval(program.config.hang_timeout, measured),
-                     .hang_timeout = program.config.hang_timeout,
-                     .answers_pings = program.launcher->is_known_node(),
-                     .counts_connections = measured && program.launcher->counts_connections(),
-                     .counts_requests = program.config.request_metrics});
+        program.id,
+        {.ping_every = ping_interval(config, has_http),
+         .hang_timeout = config.hang_timeout,
+         .answers_pings = program.launcher->is_known_node(),
+         .counts_connections =
+             (has_http || config.max_requests || program.plan.follows_load()) && is_counted,
+         .counts_requests =
+             config.request_metrics || config.max_requests || program.plan.follows_load()});
+    any_follows = any_follows || program.plan.follows_load();
+    any_looks = any_looks || program.memory_allowed || config.max_loop_delay;
     if (program.lacks_memory_limit()) {
       log_.warn("max_memory",
                 fmt::format("{}: NODEINIT_MAX_MEMORY is a share of a memory limit, and "
                             "the container has none: workers are not watched",
-                            program.config.name));
+                            config.name));
+    }
+    if (config.max_requests && !is_counted) {
+      log_.warn("max_requests",
+                fmt::format("{}: NODEINIT_MAX_REQUESTS has no effect: requests are counted by the "
+                            "module inside, and its workers have none",
+                            config.name));
     }
   }
-  const bool any = std::ranges::any_of(
-      deployment_.programs, [](const auto& program) { return program.memory_allowed.has_value(); });
-  if (!any) {
-    next_memory_look_.reset();
-  } else if (!next_memory_look_) {
-    next_memory_look_ = sys::now() + MemoryGuard::kEvery;
+  if (!any_follows) {
+    next_load_look_.reset();
+    load_followers_.clear();
+  } else if (!next_load_look_) {
+    next_load_look_ = sys::now() + LoadFollower::kEvery;
+  }
+  if (!any_looks) {
+    next_guard_look_.reset();
+  } else if (!next_guard_look_) {
+    next_guard_look_ = sys::now() + kLookEvery;
   }
 }
 
 std::optional<Instant> Runtime::guards_deadline() const {
   const auto hang = hangs_.next_deadline();
-  if (hang && next_memory_look_) {
-    return std::min(*hang, *next_memory_look_);
+  if (hang && next_guard_look_) {
+    return std::min(*hang, *next_guard_look_);
   }
-  return hang ? hang : next_memory_look_;
+  return hang ? hang : next_guard_look_;
 }
 
 void Runtime::hear(Event event) {
@@ -104,12 +134,45 @@ bool Runtime::container_is_stopped() const {
   });
 }
 
-void Runtime::guard_memory() {
+void Runtime::look_at_guards() {
   const Instant now = sys::now();
-  if (!next_memory_look_ || *next_memory_look_ > now) {
+  if (!next_guard_look_ || *next_guard_look_ > now) {
     return;
   }
-  next_memory_look_ = now + MemoryGuard::kEvery;
+  next_guard_look_ = now + kLookEvery;
+  guard_memory();
+  for (const DeployedProgram& program : deployment_.programs) {
+    guard_loops(program);
+  }
+}
+
+void Runtime::guard_loops(const DeployedProgram& program) {
+  if (!program.config.max_loop_delay) {
+    loop_guards_.erase(program.id);
+    return;
+  }
+  const Instant now = sys::now();
+  std::vector<LoopGuard::Look> looks;
+  for (const auto& [incarnation, worker] : supervisor_.workers()) {
+    if (worker.program == program.id && worker.is_ready()) {
+      looks.push_back({incarnation, data_plane_.latest_loop_delay(incarnation, now)});
+    }
+  }
+  const LoopDelayLimit& limit = *program.config.max_loop_delay;
+  const auto found = loop_guards_[program.id].look(looks, limit, now);
+  if (found.slow) {
+    post(event::SlowLoop{.worker = found.slow->worker, .delay = found.slow->delay});
+  }
+  if (found.all_are) {
+    log_.warn("all_slow",
+              fmt::format("{}: the event loops of all {} workers have taken longer than {} for {} "
+                          "or more: that is load, and none is replaced for it",
+                          program.config.name, looks.size(), format_duration(limit.delay),
+                          format_duration(limit.lasting)));
+  }
+}
+
+void Runtime::guard_memory() {
   const auto& workers = supervisor_.workers();
   for (const auto& [incarnation, worker] : workers) {
     const auto allowed = deployment_.of(worker.program).memory_allowed;

@@ -124,8 +124,16 @@ void Runtime::ask_for_metrics() {
 void Runtime::hear_figures(const primary_action::Counted& figures) {
   const Instant begun = sys::now();
   server_signals_.told(figures.program, figures.worker, figures.says.signals);
+  const bool is_limited = deployment_.of(figures.program).config.max_requests.has_value();
+  if (const auto requests = server_signals_.requests(figures.worker); requests && is_limited) {
+    post(event::Served{.worker = figures.worker, .requests = *requests});
+  }
   if (const auto& loop = figures.says.signals.loop) {
     saturation_.told(figures.worker, *loop);
+    if (const auto follower = load_followers_.find(figures.program);
+        follower != load_followers_.end()) {
+      follower->second.told(figures.worker, loop->idle, loop->active, begun);
+    }
   }
   if (metrics_rounds_.counted(figures.worker, figures.says.asked, figures.says.hears)) {
     data_plane_.ask_for_metrics(figures.worker,

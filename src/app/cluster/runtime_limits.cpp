@@ -66,7 +66,8 @@ void Runtime::follow_limits() {
     log_.info("resized", fmt::format("the container was resized: {}; {}", decision->reason,
                                      limits_line(resources_, program.plan)));
     if (other_number) {
-      post(event::TargetChanged{.program = program.id, .workers = decision->workers});
+      post(event::TargetChanged{.program = program.id,
+                                .workers = program.plan.fit(target_of(program.id))});
     }
     replace = replace || decision->replace_workers;
   }

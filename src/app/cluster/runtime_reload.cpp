@@ -84,8 +84,10 @@ Changes Runtime::take_over(Deployment again) {
     DeployedProgram& wanted = again.of(program.id);
     keep_what_stays(program.config, wanted.config,
                     deployment_.programs.size() > 1 ? program.config.name + "." : "", changes);
-    if (wanted.plan.workers != program.plan.workers) {  // else as people have scaled it
-      post(event::TargetChanged{.program = program.id, .workers = wanted.plan.workers});
+    if (wanted.plan.workers != program.plan.workers ||
+        wanted.plan.least_workers != program.plan.least_workers) {  // else as people have scaled it
+      post(event::TargetChanged{.program = program.id,
+                                .workers = wanted.plan.fit(target_of(program.id))});
     }
     program.replace(std::move(wanted));
     supervisor_.reconfigure(program.id, program.for_supervisor());

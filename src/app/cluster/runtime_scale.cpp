@@ -7,6 +7,7 @@
 
 #include "app/cluster/runtime.h"
 #include "base/text.h"
+#include "sys/clock.h"
 
 namespace ni::app {
 namespace {
@@ -30,8 +31,9 @@ void Runtime::want_workers(ProgramId program, unsigned workers, std::string_view
 
 void Runtime::want_more_workers(ProgramId program, int more, std::string_view asked_by) {
   const auto known = wanted_workers_.find(program);
-  const unsigned now =
-      known != wanted_workers_.end() ? known->second.workers : deployment_.of(program).plan.workers;
+  const unsigned now = known != wanted_workers_.end()
+                           ? known->second.workers
+                           : deployment_.of(program).plan.fit(target_of(program));
   want_workers(program, static_cast<unsigned>(std::max(static_cast<int>(now) + more, 1)), asked_by);
 }
 
@@ -42,7 +44,7 @@ void Runtime::scale_as_wanted() {
 }
 
 void Runtime::scale(DeployedProgram& program, const WantedWorkers& wanted) {
-  const unsigned before = program.plan.workers;
+  const unsigned before = program.plan.fit(target_of(program.id));
   program.asked.reset();
   if (wanted.workers != program.planned_workers) {
     program.asked = {.workers = wanted.workers, .instead_of = program.planned_workers};
@@ -80,6 +82,62 @@ void Runtime::scale(DeployedProgram& program, const WantedWorkers& wanted) {
   if (limits_) {
     limits_->restart(deployment_.plans());
   }
+}
+
+void Runtime::follow_load() {
+  const Instant now = sys::now();
+  if (!next_load_look_ || *next_load_look_ > now) {
+    return;
+  }
+  next_load_look_ = now + LoadFollower::kEvery;
+  for (DeployedProgram& program : deployment_.programs) {
+    if (program.plan.follows_load() && !program.waits_to_adopt()) {
+      follow_load(program);
+    }
+  }
+}
+
+void Runtime::follow_load(const DeployedProgram& program) {
+  const Program& supervised = supervisor_.programs()[program.id.value];
+  LoadFollower& follower = load_followers_[program.id];
+  std::vector<Incarnation> ready;
+  bool is_settled = supervisor_.phase() == Phase::running && !supervised.rollout &&
+                    supervised.stage == Program::Stage::serving;
+  for (const Slot& slot : supervised.slots) {
+    is_settled = is_settled && !slot.successor;
+    const auto worker =
+        slot.current ? supervisor_.workers().find(*slot.current) : supervisor_.workers().end();
+    if (slot.wanted && worker != supervisor_.workers().end() && worker->second.is_ready()) {
+      ready.push_back(worker->first);
+      (void)data_plane_.ask_connections(worker->first);
+    }
+  }
+  if (!is_settled) {
+    follower.rest();
+    return;
+  }
+  const unsigned target = supervised.target;
+  LoadFollower::Change change =
+      follower.look(ready, target, program.plan.least_workers, program.plan.workers, sys::now());
+  std::string why =
+      fmt::format("event loops {:.0f}% busy for {}", change.busy * 100,
+                  format_duration(std::chrono::floor<std::chrono::seconds>(change.lasting)));
+  if (!program.launcher->counts_connections() && target < program.plan.workers) {
+    change.by = static_cast<int>(program.plan.workers - target);
+    why = "nothing tells how busy its event loops are: its workers have no module inside";
+  }
+  if (change.by == 0) {
+    return;
+  }
+  const auto wanted = static_cast<unsigned>(static_cast<int>(target) + change.by);
+  post(event::TargetChanged{.program = program.id, .workers = wanted});
+  const std::string name = deployment_.programs.size() > 1 ? program.config.name + " " : "";
+  report({.level = LogLevel::info,
+          .event = "scaled",
+          .message = fmt::format("scaled (load): {}{} → {} workers: {}", name, target, wanted, why),
+          .program = {},
+          .slot = {},
+          .pid = {}});
 }
 
 // More workers in the same memory leave less to each: those that were started with a heap that is

@@ -14,10 +14,9 @@ namespace ni {
 
 class MemoryGuard {
  public:
-  static constexpr Duration kEvery = 1s;
   static constexpr unsigned kLooksInARow = 3;
 
-  // What was found at one look. True: tell now; again only after as many looks more.
+  // Once a second. What was found at one look. True: tell now; again only after as many looks more.
   bool look(Incarnation worker, Bytes used, Bytes allowed);
   // Workers that are gone, or were not ready at a look.
   void forget(Incarnation worker) { above_.erase(worker); }

@@ -56,6 +56,12 @@ void Primary::said(Incarnation id, const wire::IpcLine& line, Instant now) {
                  },
                  [](const wire::MetricsLine&) {},  // the data plane's owner has it
                  [&](const wire::ReadyLine&) { act(primary_action::Tell{event::SaidReady{id}}); },
+                 [&](const wire::AddressedLine& addressed) {
+                   if (auto says = wire::parse_availability(addressed.text)) {
+                     act(primary_action::Tell{
+                         event::SaidAvailable{id, says->ready, std::move(says->reason)}});
+                   }
+                 },
                  [&](const wire::LineTooLong&) {
                    distrust(id, *worker, "an internal message without an end");
                  },

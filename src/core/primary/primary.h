@@ -164,6 +164,8 @@ class Primary {
   bool ask_connections(Incarnation worker);
   // nullptr: no such worker.
   const LoopDelay* loop_delay(Incarnation worker) const;
+  // Of its latest answer, or so far of the one that is still to come. Zero: none is known.
+  Duration latest_loop_delay(Incarnation worker, Instant now) const;
 
   std::vector<PrimaryAction> take_actions() { return std::exchange(actions_, {}); }
 

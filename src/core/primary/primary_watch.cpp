@@ -209,6 +209,14 @@ void Primary::excuse(Incarnation id, Instant now) {
   worker->handles.wait_anew(now);
 }
 
+Duration Primary::latest_loop_delay(Incarnation id, Instant now) const {
+  const auto it = workers_.find(id);
+  if (it == workers_.end()) return 0ns;
+  const Worker& worker = it->second;
+  const bool waits = worker.handles.on_its_way() != nullptr && worker.answers_pings;
+  return std::max(worker.loop_delay.last(), waits ? now - worker.handles.since() : Duration(0));
+}
+
 const LoopDelay* Primary::loop_delay(Incarnation id) const {
   const auto it = workers_.find(id);
   return it == workers_.end() ? nullptr : &it->second.loop_delay;

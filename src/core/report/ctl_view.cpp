@@ -154,6 +154,9 @@ std::string program_line(const Json& program) {
   if (program.at("rolling").boolean().value_or(false)) {
     text += ", reloading";
   }
+  if (const Json& spares = program.at("spares")) {
+    text += ", " + word(spares.at("ready")) + " of " + word(spares.at("wanted")) + " spares";
+  }
   if (program.at("workers_reason")) {
     text += " · " + word(program.at("workers_reason"));
   }

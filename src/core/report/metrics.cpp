@@ -138,6 +138,18 @@ class Writer {
                 [&](const Program& program) {
                   return std::optional<double>(in_.supervisor.ready_workers(program));
                 });
+    const auto where_wanted = [](auto figure) {
+      return [figure](const Program& program) {
+        return program.config.spares > 0 ? std::optional<double>(figure(program)) : std::nullopt;
+      };
+    };
+    per_program("nodeinit_spares_wanted", MetricType::gauge, "Spares that there should be.",
+                where_wanted([](const Program& program) { return program.config.spares; }));
+    per_program(
+        "nodeinit_spares_ready", MetricType::gauge, "Spares that are loaded and wait.",
+        where_wanted([&](const Program& program) { return in_.supervisor.spares_ready(program); }));
+    per_program("nodeinit_spare_deaths_total", MetricType::counter, "Spares that ended unasked.",
+                where_wanted([](const Program& program) { return program.spare_deaths; }));
     per_program(
         "nodeinit_rollout_in_progress", MetricType::gauge, "1 while a rolling reload is under way.",
         [](const Program& program) { return std::optional<double>(program.rollout ? 1 : 0); });
@@ -169,20 +181,26 @@ class Writer {
   }
 
   void slots() {
-    constexpr std::array<std::string_view, 10> kStates = {
-        "vacant", "backing_off", "finished",    "parked",  "starting",
-        "ready",  "draining",    "terminating", "killing", "dead"};
     out_.family("nodeinit_slot_state", MetricType::gauge,
-                "1 for the state of the slot: its worker's, or why it has none.");
+                "1, with the state of the slot as a label: its worker's, or why it has none.");
     each_slot([&](const Program& program, const Slot& slot, const std::string& id) {
       const Worker* const worker = worker_of(slot);
-      const std::string_view now = worker != nullptr                   ? to_string(worker->state)
+      const std::string_view now = worker != nullptr                   ? shown_state(*worker)
                                    : slot.state == SlotState::finished ? "finished"
                                    : slot.state == SlotState::vacant   ? "vacant"
                                                                        : "backing_off";
-      for (const std::string_view state : kStates) {
-        out_.sample({{"program", program.config.name}, {"slot", id}, {"state", state}},
-                    state == now ? 1 : 0);
+      out_.sample({{"program", program.config.name}, {"slot", id}, {"state", now}}, 1);
+    });
+    out_.family("nodeinit_worker_replacements_total", MetricType::counter,
+                "Workers that were replaced, or were to be, by reason.");
+    each_slot([&](const Program& program, const Slot& slot, const std::string& id) {
+      for (std::size_t reason = 0; reason < kReplaceReasons; ++reason) {
+        if (slot.replacements[reason] > 0) {
+          out_.sample({{"program", program.config.name},
+                       {"slot", id},
+                       {"reason", to_string(static_cast<ReplaceFor>(reason))}},
+                      slot.replacements[reason]);
+        }
       }
     });
     out_.family("nodeinit_worker_restarts_total", MetricType::counter,
@@ -260,7 +278,9 @@ class Writer {
 
   void signals() {
     std::vector<ServerSignals::Named> named;
-    for (const Program& program : programs_) named.emplace_back(program.id, program.config.name);
+    for (const Program& program : programs_) {
+      if (program.config.request_metrics) named.emplace_back(program.id, program.config.name);
+    }
     in_.signals.write(out_, named);
   }
 

@@ -67,6 +67,16 @@ void ServerSignals::gone(Incarnation worker) {
   workers_.erase(worker);
 }
 
+std::optional<std::uint64_t> ServerSignals::requests(Incarnation worker) const {
+  const auto found = workers_.find(worker);
+  if (found == workers_.end()) return std::nullopt;
+  std::uint64_t sum = found->second.aborted;
+  for (const auto& [kind, times] : found->second.kinds) {
+    sum = std::accumulate(times.counts.begin(), times.counts.end(), sum);
+  }
+  return sum;
+}
+
 std::optional<wire::LoopTime> ServerSignals::loop(Incarnation worker) const {
   const auto found = workers_.find(worker);
   return found == workers_.end() ? std::nullopt : found->second.loop;

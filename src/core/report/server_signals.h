@@ -28,6 +28,9 @@ class ServerSignals {
   // What it had under way ends; its counts stay.
   void gone(Incarnation worker);
 
+  // That a live worker has had, those given up among them; nullopt: it has not told.
+  std::optional<std::uint64_t> requests(Incarnation worker) const;
+
   // How the loop of a live worker has spent its time; nullopt: it has not told.
   std::optional<wire::LoopTime> loop(Incarnation worker) const;
 

@@ -51,7 +51,7 @@ SlotStatus status_of(const Supervisor& supervisor, const Slot& slot, Instant now
   const auto worker =
       slot.current ? supervisor.workers().find(*slot.current) : supervisor.workers().end();
   if (worker != supervisor.workers().end()) {
-    status.state = std::string(ni::to_string(worker->second.state));
+    status.state = std::string(shown_state(worker->second));
     status.pid = worker->second.pid;
     status.worker = worker->first.value;
     status.uptime = now - worker->second.spawned_at;
@@ -101,6 +101,11 @@ wire::Json to_json(const ProgramStatus& program) {
                                         {"ready", program.ready},
                                         {"stage", program.stage},
                                         {"rolling", program.rolling}});
+  if (program.spares > 0) {
+    json.set("spares", wire::Json::object({{"wanted", program.spares},
+                                           {"ready", program.spares_ready},
+                                           {"deaths", program.spare_deaths}}));
+  }
   if (!program.workers_reason.empty()) {
     json.set("workers_reason", program.workers_reason);
   }
@@ -127,6 +132,9 @@ StatusReport make_status(const Supervisor& supervisor, Instant now) {
     status.stage = std::string(to_string(program.stage));
     status.rolling = program.rollout.has_value();
     status.ready = supervisor.ready_workers(program);
+    status.spares = program.config.spares;
+    status.spares_ready = supervisor.spares_ready(program);
+    status.spare_deaths = program.spare_deaths;
     for (const Slot& slot : program.slots) {
       if (slot.wanted || slot.current) {
         status.slots.push_back(status_of(supervisor, slot, now));

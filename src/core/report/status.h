@@ -37,6 +37,9 @@ struct ProgramStatus {
   std::string stage;     // probing, serving, finished
   bool rolling = false;  // a reload is under way
   std::vector<SlotStatus> slots;
+  unsigned spares = 0;        // wanted
+  unsigned spares_ready = 0;  // loaded, and waiting
+  unsigned spare_deaths = 0;  // that nobody asked for
 
   std::string workers_reason;  // of the plan
   std::optional<Bytes> memory_per_worker;

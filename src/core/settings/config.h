@@ -40,11 +40,12 @@ enum class Orphans : std::uint8_t { end, keep };
 // More are never started, whatever is asked for.
 inline constexpr unsigned kMostWorkers = 1024;
 
-// NODEINIT_WORKERS: `auto`, `max`, `N`, `-K` or `P%`.
+// NODEINIT_WORKERS: `auto`, `max`, `N`, `-K`, `P%`, or `N..M` and `N..auto`: as the load wants.
 struct WorkerCount {
-  enum class Kind : std::uint8_t { automatic, maximum, exactly, fewer, percent };
+  enum class Kind : std::uint8_t { automatic, maximum, exactly, fewer, percent, range };
   Kind kind = Kind::automatic;
   unsigned amount = 0;  // N, K or P
+  unsigned most = 0;    // M; 0: auto
   bool operator==(const WorkerCount&) const = default;
 };
 
@@ -53,6 +54,23 @@ struct MemoryAmount {
   Bytes bytes;           // when percent is 0
   unsigned percent = 0;  // 1…100 of the worker's share
   bool operator==(const MemoryAmount&) const = default;
+};
+
+inline constexpr std::uint64_t kMostRequests = 1'000'000'000'000;
+
+// NODEINIT_MAX_REQUESTS: so many, and each worker up to so much more or less.
+struct RequestLimit {
+  std::uint64_t requests = 0;
+  unsigned spread = 10;  // percent, 0…100
+  bool operator==(const RequestLimit&) const = default;
+};
+
+// NODEINIT_MAX_LOOP_DELAY: an event loop that takes longer than `delay` to answer, for all of
+// `lasting`.
+struct LoopDelayLimit {
+  Duration delay{};
+  Duration lasting = 60s;
+  bool operator==(const LoopDelayLimit&) const = default;
 };
 
 // NODEINIT_RESTART_BACKOFF: the first and the largest delay.
@@ -118,6 +136,8 @@ struct ProgramConfig {
   std::vector<int> stop_codes;
   std::optional<MemoryAmount> max_memory;
   std::optional<Duration> max_age;
+  std::optional<RequestLimit> max_requests;
+  std::optional<LoopDelayLimit> max_loop_delay;
   Duration hang_timeout = 0s;          // 0: off
   Signal hang_signal = signals::kill;  // what an unresponsive worker gets: SIGKILL or SIGABRT
   Orphans orphans = Orphans::end;

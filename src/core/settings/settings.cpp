@@ -146,6 +146,12 @@ bool any_text(std::string_view text, std::string& value) {
 bool memory(std::string_view text, MemoryAmount& value) {
   return read_value(text, value);
 }
+bool requests(std::string_view text, RequestLimit& value) {
+  return read_value(text, value);
+}
+bool loop_delay(std::string_view text, LoopDelayLimit& value) {
+  return read_value(text, value);
+}
 bool positive(std::string_view text, Duration& value) {
   return read_value(text, value) && value > 0s;
 }
@@ -211,9 +217,9 @@ constexpr Setting kSettings[] = {
      "the command "
      "is node with a script",
      read<&C::mode>, show<&C::mode>, needs_new_container},
-    {"workers", word, program, "auto", "N", "auto, max, N (1 to 1024), -K or P%",
+    {"workers", word, program, "auto", "N", "auto, max, N (1 to 1024), -K, P%, N..M or N..auto",
      "how many: auto (the limits decide), max (auto without the memory cap), N, -K (auto minus K), "
-     "P% of the CPUs; "
+     "P% of the CPUs, N..M or N..auto (as the load wants, with heaps for the most); "
      "WEB_CONCURRENCY is honoured when this is unset",
      read<&P::workers>, show<&P::workers>},
     {"max_workers", word, program, "none", "N", "none or a number from 1 to 1024",
@@ -288,6 +294,16 @@ constexpr Setting kSettings[] = {
     {"max_age", word, program, "none", "TIME", "none or a time of at least 1s such as 24h",
      "a worker older than this (with jitter) is drained and replaced, one at a time",
      read_optional<&P::max_age, age>, show_or_none<&P::max_age>},
+    {"max_requests", word, program, "none", "N[±P%]",
+     "none or a number of requests from 1 and how much it may differ, such as 10000±10%",
+     "a worker that has answered so many HTTP requests (10% more or less unless said otherwise) is "
+     "drained and replaced, one at a time",
+     read_optional<&P::max_requests, requests>, show_or_none<&P::max_requests>},
+    {"max_loop_delay", word, program, "none", "TIME[/TIME]",
+     "none or a time of at least 10ms, and for how long (at least 2s), such as 500ms/1m",
+     "a worker whose event loop takes longer than this to answer, all the time for so long (1m "
+     "unless said otherwise), while others do not, is drained and replaced, one at a time",
+     read_optional<&P::max_loop_delay, loop_delay>, show_or_none<&P::max_loop_delay>},
     {"hang_timeout", word, program, "0s", "TIME", kTime,
      "event loop unanswered this long: diagnosed, killed, replaced; 0s: off",
      read<&P::hang_timeout>, show<&P::hang_timeout>},

@@ -144,7 +144,8 @@ std::string limits_line(const Resources& resources, const Plan& plan) {
   } else {
     line += "no memory limit";
   }
-  line += fmt::format(" → {}", plural(plan.workers, "worker"));
+  const std::string from = plan.follows_load() ? fmt::format("{} to ", plan.least_workers) : "";
+  line += fmt::format(" → {}{}", from, plural(plan.workers, "worker"));
   if (plan.heap) {
     line +=
         fmt::format(", heap {} MiB{}", plan.heap->old_space_mib, plan.workers == 1 ? "" : " each");

@@ -88,6 +88,7 @@ Json program_json(const ProgramConfig& program, const Plan& plan, bool limited) 
       Json::object({{"name", program.name},
                     {"command", texts(program.command)},
                     {"workers", plan.workers},
+                    {"workers_least", plan.least_workers},
                     {"workers_reason", plan.workers_reason},
                     {"cpus", cpus_json(plan.cpus)},
                     {"memory", plan.memory && limited ? bytes_json(*plan.memory) : Json(nullptr)},

@@ -153,6 +153,7 @@ void Planner::count_workers() {
   Count count;
   switch (request_.workers.kind) {
     case Kind::automatic:
+    case Kind::range:
       count = capped_by_user(capped_by_memory(by_cpu(plan_.cpus)));
       break;
     case Kind::maximum:
@@ -175,13 +176,22 @@ void Planner::count_workers() {
       break;
     }
   }
+  if (request_.workers.kind == Kind::range && request_.workers.most != 0) {
+    count = {request_.workers.most, "as set"};
+  }
   if (count.value > kMostWorkers) {
     plan_.warnings.push_back(
         fmt::format("{} workers are too many, {} are started", count.value, kMostWorkers));
     count.value = kMostWorkers;
   }
   plan_.workers = count.value;
+  plan_.least_workers =
+      request_.workers.kind == Kind::range ? std::min(amount, count.value) : count.value;
   plan_.workers_reason = std::move(count.reason);
+  if (plan_.follows_load()) {
+    plan_.workers_reason =
+        fmt::format("from {} as the load wants; at most: {}", amount, plan_.workers_reason);
+  }
   step(fmt::format("workers: {} ({})", plan_.workers, plan_.workers_reason));
 }
 

@@ -11,6 +11,7 @@
 // When neither a quota nor a cpuset narrows the CPUs down they are shared with the rest of the
 // machine: at most 16 are used.
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,7 +37,8 @@ struct SizingRequest {
 };
 
 struct Plan {
-  unsigned workers = 1;
+  unsigned workers = 1;         // at most, and heaps are for so many
+  unsigned least_workers = 1;   // fewer only where the load decides (core/sizing/load_follower.h)
   MilliCpu cpus;                // this program's share
   std::optional<Bytes> memory;  // this program's share, before the reserve
   // After the reserve, spares counted. Of a limit only: where there is none nobody is held to a part of
@@ -52,6 +54,10 @@ struct Plan {
   std::vector<std::string> steps;       // the arithmetic of the workers, line by line
   std::vector<std::string> heap_steps;  // that of the heap
   std::vector<std::string> warnings;    // what the user should know
+
+  bool follows_load() const { return least_workers < workers; }
+  // The number of workers by this plan, where so many are wanted now.
+  unsigned fit(unsigned wanted) const { return std::clamp(wanted, least_workers, workers); }
 };
 
 Plan make_plan(const Resources& resources, const SizingRequest& request);

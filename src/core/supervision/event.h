@@ -75,6 +75,13 @@ struct ServerClosed {  // one server fewer
 struct SaidReady {  // process.send('ready')
   Incarnation worker;
 };
+// process.send({type: 'nodeinit:not-ready', reason}): nothing more for it until it says
+// 'nodeinit:ready'.
+struct SaidAvailable {
+  Incarnation worker;
+  bool ready;
+  std::string reason = {};
+};
 struct Leaving {  // exitedAfterDisconnect: the program itself called disconnect() or kill()
   Incarnation worker;
 };
@@ -123,6 +130,16 @@ struct OverMemory {
   Incarnation worker;
   Bytes used;
   Bytes allowed;
+};
+// HTTP requests that it has had since it began.
+struct Served {
+  Incarnation worker;
+  std::uint64_t requests;
+};
+// Its event loop has answered late all the time, and those of others have not.
+struct SlowLoop {
+  Incarnation worker;
+  Duration delay;  // the latest
 };
 
 // There are more workers by now, and it was started with a heap that is more than its part.
@@ -174,14 +191,14 @@ struct NobodyLeft {};
 
 }  // namespace event
 
-using Event =
-    std::variant<event::Spawned, event::SpawnFailed, event::Adopted, event::Online,
-                 event::AskedForSocket, event::Listening, event::ServesWithoutTcp,
-                 event::ServerClosed, event::SaidReady, event::Leaving, event::Retires,
-                 event::Answered, event::Quiet, event::Signalled, event::LeavesByItself,
-                 event::ServesOn, event::CannotRetire, event::AskedForPrimary, event::ChannelClosed,
-                 event::Unresponsive, event::OverMemory, event::HeapTooLarge, event::Exited,
-                 event::ForwardSignal, event::DeadlineReached, event::TargetChanged, event::ScaleBy,
-                 event::ReloadAsked, event::RestartAsked, event::StopAsked, event::NobodyLeft>;
+using Event = std::variant<
+    event::Spawned, event::SpawnFailed, event::Adopted, event::Online, event::AskedForSocket,
+    event::Listening, event::ServesWithoutTcp, event::ServerClosed, event::SaidReady,
+    event::SaidAvailable, event::Leaving, event::Retires, event::Answered, event::Quiet,
+    event::Signalled, event::LeavesByItself, event::ServesOn, event::CannotRetire,
+    event::AskedForPrimary, event::ChannelClosed, event::Unresponsive, event::OverMemory,
+    event::Served, event::SlowLoop, event::HeapTooLarge, event::Exited, event::ForwardSignal,
+    event::DeadlineReached, event::TargetChanged, event::ScaleBy, event::ReloadAsked,
+    event::RestartAsked, event::StopAsked, event::NobodyLeft>;
 
 }  // namespace ni

@@ -23,12 +23,13 @@ namespace ni {
 
 enum class SlotState : std::uint8_t { vacant, occupied, backing_off, finished };
 
-// Why a worker that works is replaced. Guards (age, memory, a heap that is too large by now) take one worker at a time, whatever the
-// surge, and try again later when the successor fails.
-enum class ReplaceFor : std::uint8_t { reload, restart, age, memory, heap };
+// Why a worker that works is replaced. Guards (all but what people ask for) take one worker at a
+// time, whatever the surge, and try again later when the successor fails.
+enum class ReplaceFor : std::uint8_t { reload, restart, age, memory, requests, loop_delay, heap };
+inline constexpr std::size_t kReplaceReasons = 7;
 std::string_view to_string(ReplaceFor reason);
 inline bool is_guard(ReplaceFor reason) {
-  return reason == ReplaceFor::age || reason == ReplaceFor::memory || reason == ReplaceFor::heap;
+  return reason != ReplaceFor::reload && reason != ReplaceFor::restart;
 }
 
 struct Death {
@@ -53,7 +54,8 @@ struct Slot {
 
   // For people and metrics.
   unsigned restarts = 0;
-  unsigned cut = 0;  // drains that were cut off
+  unsigned cut = 0;                                      // drains that were cut off
+  std::array<unsigned, kReplaceReasons> replacements{};  // begun
   std::array<unsigned, kDeathCauses> deaths{};
   std::optional<Death> last_death;
 

@@ -207,10 +207,36 @@ void Supervisor::handle(const event::AskedForSocket& event, Turn turn) {
 void Supervisor::handle(const event::SaidReady& event, Turn turn) {
   if (Worker* worker = find(event.worker)) {
     worker->said_ready = true;  // a spare may have, and is promoted later
+    set_available(*worker, true, "", turn);
     if (program_of(*worker).config.ready == Readiness::message) {
       seems_ready(*worker, turn);
     }
   }
+}
+
+void Supervisor::handle(const event::SaidAvailable& event, Turn turn) {
+  if (Worker* worker = find(event.worker)) {
+    set_available(*worker, event.ready, event.reason, turn);
+  }
+}
+
+void Supervisor::set_available(Worker& worker, bool available, const std::string& reason,
+                               Turn turn) {
+  if (std::exchange(worker.unavailable, !available) == !available) {
+    return;
+  }
+  if (available) {
+    report(LogLevel::info, "worker_available", "says that it is ready", &worker, turn);
+    if (std::exchange(worker.ready_but_for_its_word, false)) {
+      input(worker, WorkerInput::ready, turn);
+    }
+    return;
+  }
+  const std::string says = "says that it is not ready";
+  const std::string then = ": it gets no new connections while others are";
+  report(LogLevel::warn, "worker_unavailable",
+         Told(says + then, says + (reason.empty() ? "" : " (" + reason + ")") + then), &worker,
+         turn);
 }
 
 void Supervisor::handle(const event::Leaving& event, Turn turn) {
@@ -391,13 +417,29 @@ unsigned Supervisor::ready_workers(const Program& program) const {
   }));
 }
 
+// Those that say they are not ready count: they are no failures.
+bool Supervisor::any_can_serve(const Program& program) const {
+  return std::ranges::any_of(workers_, [&](const auto& entry) {
+    return entry.second.program == program.id && entry.second.can_serve();
+  });
+}
+
+// Where none says that it is ready, those that could are better than nobody: whoever comes all the same has not
+// heard of it.
 void Supervisor::update_serving(Program& program, Turn turn) {
-  std::vector<Incarnation> serving;
-  for (const Slot& slot : program.slots) {
-    // A successor serves from the moment it is ready, when it becomes the current one.
-    if (slot.current && find(*slot.current)->is_ready()) {
-      serving.push_back(*slot.current);
+  const auto all_that = [&](bool (Worker::*serves)() const) {
+    std::vector<Incarnation> found;
+    for (const Slot& slot : program.slots) {
+      // A successor serves from the moment it is ready, when it becomes the current one.
+      if (slot.current && (find(*slot.current)->*serves)()) {
+        found.push_back(*slot.current);
+      }
     }
+    return found;
+  };
+  std::vector<Incarnation> serving = all_that(&Worker::is_ready);
+  if (serving.empty()) {
+    serving = all_that(&Worker::can_serve);
   }
   if (serving != program.served) {
     program.served = serving;

@@ -53,7 +53,7 @@ struct SupervisorSettings {
 class Supervisor {
  public:
   // The same wish to stop, so long after the first, is one to be quick.
-  static constexpr Duration kAgain = 250ms;
+  static constexpr Duration kAgain = 1s;
   // Requests in flight are waited for so long where no platform counts the time (NODEINIT_DRAIN).
   static constexpr Duration kDrainOfReload = 300s;
   // In a stop the signal of a program that handles it waits for streams no longer than this, and
@@ -82,6 +82,7 @@ class Supervisor {
   // workers as it needs (NODEINIT_READY_WORKERS).
   bool is_ready() const;
   unsigned ready_workers(const Program& program) const;
+  unsigned spares_ready(const Program& program) const;  // loaded: they could take a slot
   // Settings were read again, before a reload: from now on these hold.
   void reconfigure(SupervisorSettings settings) { settings_ = settings; }
   // Its number of workers stays: that is an event.
@@ -104,6 +105,10 @@ class Supervisor {
   void handle(const event::ServesWithoutTcp& event, Turn turn);
   void handle(const event::ServerClosed& event, Turn turn);
   void handle(const event::SaidReady& event, Turn turn);
+  void handle(const event::SaidAvailable& event, Turn turn);
+  Slot* to_be_guarded(const Worker* worker);
+  bool replace_for(Slot& slot, const Worker& worker, ReplaceFor reason, Turn turn);
+  void set_available(Worker& worker, bool available, const std::string& reason, Turn turn);
   void handle(const event::Leaving& event, Turn turn);
   void handle(const event::Retires& event, Turn turn);
   void handle(const event::Answered& event, Turn turn);
@@ -116,6 +121,8 @@ class Supervisor {
   void handle(const event::ChannelClosed& event, Turn turn);
   void handle(const event::Unresponsive& event, Turn turn);
   void handle(const event::OverMemory& event, Turn turn);
+  void handle(const event::Served& event, Turn turn);
+  void handle(const event::SlowLoop& event, Turn turn);
   void handle(const event::HeapTooLarge& event, Turn turn);
   void handle(const event::Exited& event, Turn turn);
   void handle(const event::ForwardSignal& event, Turn turn);
@@ -212,7 +219,7 @@ class Supervisor {
   Worker* find(Incarnation incarnation);
   Program& program_of(const Worker& worker) { return programs_[worker.program.value]; }
   Slot& slot_of(const Worker& worker) { return program_of(worker).slots[worker.slot.value]; }
-  bool any_ready(const Program& program) const { return ready_workers(program) > 0; }
+  bool any_can_serve(const Program& program) const;
   bool is_stopping() const { return phase_ >= Phase::lingering; }
   Instant kill_by(const Program& program, Turn turn) const;
   void update_serving(Program& program, Turn turn);

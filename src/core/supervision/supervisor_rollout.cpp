@@ -21,6 +21,10 @@ std::string_view to_string(ReplaceFor reason) {
       return "age";
     case ReplaceFor::memory:
       return "memory";
+    case ReplaceFor::requests:
+      return "requests";
+    case ReplaceFor::loop_delay:
+      return "loop delay";
     case ReplaceFor::heap:
       return "a smaller heap";
   }
@@ -58,27 +62,68 @@ void Supervisor::begin_rollout(Program& program, Turn turn) {
   }
 }
 
+// A guard has found it. The slot that it is to be replaced in; nullptr: it is not, or not any more.
+Slot* Supervisor::to_be_guarded(const Worker* worker) {
+  if (worker == nullptr || !worker->is_ready() || slot_of(*worker).current != worker->incarnation ||
+      slot_of(*worker).wants_replacement()) {
+    return nullptr;
+  }
+  return &slot_of(*worker);
+}
+
 void Supervisor::handle(const event::OverMemory& event, Turn turn) {
   Worker* worker = find(event.worker);
-  if (worker == nullptr || !worker->is_ready() || slot_of(*worker).current != event.worker) {
+  Slot* slot = to_be_guarded(worker);
+  if (slot == nullptr) {
     return;
   }
-  Slot& slot = slot_of(*worker);
-  if (slot.wants_replacement()) {
+  const bool too_soon = replace_for(*slot, *worker, ReplaceFor::memory, turn);
+  report(
+      LogLevel::warn, "worker_over_memory",
+      fmt::format("uses {} of the {} it may have{}: it is drained and replaced",
+                  format_size(event.used), format_size(event.allowed),
+                  too_soon ? ", so soon after its start (is NODEINIT_MAX_MEMORY too small?)" : ""),
+      worker, turn);
+}
+
+void Supervisor::handle(const event::Served& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  Slot* slot = to_be_guarded(worker);
+  if (slot == nullptr || !worker->most_requests || event.requests < *worker->most_requests) {
     return;
   }
-  std::string hint;
-  if (!worker->stable) {  // what comes after it may soon be there again: not as fast as it can
-    slot.replace_after =
-        turn.now + slot.backoff.next(program_of(*worker).config.restart_backoff, random_);
-    hint = ", so soon after its start (is NODEINIT_MAX_MEMORY too small?)";
-  }
-  slot.replace_through = event.worker;
-  slot.replace_for = ReplaceFor::memory;
-  report(LogLevel::warn, "worker_over_memory",
-         fmt::format("uses {} of the {} it may have{}: it is drained and replaced",
-                     format_size(event.used), format_size(event.allowed), hint),
+  const bool too_soon = replace_for(*slot, *worker, ReplaceFor::requests, turn);
+  report(too_soon ? LogLevel::warn : LogLevel::info, "worker_served_enough",
+         fmt::format(
+             "has had {} requests{}: it is drained and replaced", event.requests,
+             too_soon ? ", so soon after its start (is NODEINIT_MAX_REQUESTS too small?)" : ""),
          worker, turn);
+}
+
+void Supervisor::handle(const event::SlowLoop& event, Turn turn) {
+  Worker* worker = find(event.worker);
+  Slot* slot = to_be_guarded(worker);
+  if (slot == nullptr || ready_workers(program_of(*worker)) < 2) {
+    return;  // the last one is better than none
+  }
+  (void)replace_for(*slot, *worker, ReplaceFor::loop_delay, turn);
+  const auto delay = std::chrono::duration_cast<std::chrono::milliseconds>(event.delay);
+  report(LogLevel::warn, "worker_slow",
+         fmt::format("its event loop answers after {} and has been slow for long, while others are "
+                     "not: it is drained and replaced (NODEINIT_MAX_LOOP_DELAY)",
+                     format_duration(delay)),
+         worker, turn);
+}
+
+// True: it has just begun. What comes after it may soon be there again: not as fast as it can.
+bool Supervisor::replace_for(Slot& slot, const Worker& worker, ReplaceFor reason, Turn turn) {
+  slot.replace_through = worker.incarnation;
+  slot.replace_for = reason;
+  if (!worker.stable) {
+    slot.replace_after =
+        turn.now + slot.backoff.next(program_of(worker).config.restart_backoff, random_);
+  }
+  return !worker.stable;
 }
 
 void Supervisor::handle(const event::HeapTooLarge& event, Turn turn) {
@@ -148,6 +193,7 @@ void Supervisor::advance_replacements(Program& program, Turn turn) {
       continue;
     }
     ++under_way;
+    ++slot.replacements[static_cast<std::size_t>(slot.replace_for)];
     report(LogLevel::info, "worker_replacing",
            fmt::format("is being replaced ({})", to_string(slot.replace_for)), current, turn);
     if (break_before_make) {

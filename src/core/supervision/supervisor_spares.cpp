@@ -104,6 +104,14 @@ void Supervisor::restore_numbers(Program& program, Turn turn) {
   }
 }
 
+unsigned Supervisor::spares_ready(const Program& program) const {
+  return static_cast<unsigned>(std::ranges::count_if(program.spares, [this](Incarnation id) {
+    const auto spare = workers_.find(id);
+    return spare != workers_.end() && spare->second.state == WorkerState::parked &&
+           spare->second.asked_for_socket;
+  }));
+}
+
 void Supervisor::spare_died(Program& program, const Worker& worker, const Told& story, Turn turn) {
   if (is_stopping() || worker.end_reason != EndReason::not_asked) {
     report(LogLevel::info, "worker_ended", story, &worker, turn);

@@ -132,6 +132,10 @@ void Supervisor::fill_vacancies(Program& program, Turn turn) {
 }
 
 void Supervisor::input(Worker& worker, WorkerInput input, Turn turn) {
+  if (input == WorkerInput::ready && worker.unavailable) {
+    worker.ready_but_for_its_word = true;
+    return;
+  }
   if (const auto next = next_state(worker.state, input)) {
     enter(worker, *next, turn);
   }
@@ -238,6 +242,10 @@ void Supervisor::became_ready(Worker& worker, Turn turn) {
   worker.ready_at = turn.now;
   if (const auto age = program_of(worker).config.max_age) {
     worker.retire_at = turn.now + random_.jittered(*age, 10);
+  }
+  if (const auto most = program_of(worker).config.max_requests) {
+    const std::uint64_t spread = most->requests * most->spread / 100;
+    worker.most_requests = most->requests - spread + random_.below(2 * spread + 1);
   }
   ready_deadline(worker, turn);
   report(LogLevel::info, "worker_ready",
@@ -347,10 +355,10 @@ void Supervisor::vacate(Program& program, Slot& slot, const Worker& worker, cons
   if (program.rollout && worker.incarnation > program.rollout->through && !worker.ready_at) {
     replacement_failed(program, slot, story, turn);
   }
-  if (!any_ready(program)) {
+  if (!any_can_serve(program)) {
     slot.crash_loop.record(program.config.restart_limit, turn.now);
   }
-  if (!any_ready(program) && restart_limit_reached(program, turn.now)) {
+  if (!any_can_serve(program) && restart_limit_reached(program, turn.now)) {
     const Told why =
         fmt::format("restart limit reached: {} deaths{} and no worker ready; the last one ",
                     slot.crash_loop.deaths(program.config.restart_limit, turn.now),

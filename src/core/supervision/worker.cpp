@@ -112,4 +112,9 @@ std::string_view to_string(WorkerState state) {
   return "unknown";
 }
 
+std::string_view shown_state(const Worker& worker) {
+  return worker.unavailable && worker.state == WorkerState::ready ? "unavailable"
+                                                                  : to_string(worker.state);
+}
+
 }  // namespace ni

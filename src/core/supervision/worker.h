@@ -62,6 +62,10 @@ inline constexpr std::size_t kWorkerInputs = 9;
 
 std::string_view to_string(WorkerState state);
 
+struct Worker;
+// The same, and "unavailable" for one that is ready but for its own word.
+std::string_view shown_state(const Worker& worker);
+
 // Where an input leads; nullopt: the worker stays and nothing is done. `killing` is entered again
 // by its deadline: SIGKILL is sent until the process is gone.
 std::optional<WorkerState> next_state(WorkerState state, WorkerInput input);
@@ -92,15 +96,18 @@ struct Worker {
   std::optional<Instant> ready_at;
   std::optional<Instant> deadline;   // of the state it is in; while ready: stable, or of its age
   std::optional<Instant> retire_at;  // NODEINIT_MAX_AGE
-  std::optional<Instant> kill_by;    // set when its end was asked for: SIGKILL then at the latest
+  std::optional<std::uint64_t> most_requests;  // NODEINIT_MAX_REQUESTS, its own
+  std::optional<Instant> kill_by;  // set when its end was asked for: SIGKILL then at the latest
   EndReason end_reason = EndReason::not_asked;
   bool heap_too_large =
       false;            // while a successor: planned for fewer workers than there are by now
   bool chain = false;   // a command that is not the program itself, which may stand below it
   bool online = false;  // it has spoken over its channel
   bool asked_for_socket = false;
-  bool said_ready = false;          // process.send('ready')
-  bool listens_by_itself = false;   // with sockets that are not ours
+  bool said_ready = false;              // process.send('ready')
+  bool unavailable = false;             // it said nodeinit:not-ready last
+  bool ready_but_for_its_word = false;  // while unavailable and not ready yet
+  bool listens_by_itself = false;       // with sockets that are not ours
   bool leaving = false;             // the program itself said that it goes (exitedAfterDisconnect)
   bool had_to_kill = false;         // SIGKILL was sent by us
   bool hears = false;               // the module inside has heard that it is to retire
@@ -132,9 +139,11 @@ struct Worker {
     return end_reason != not_asked && end_reason != never_ready && end_reason != unresponsive;
   }
   // It can take connections now: one that has closed its last server while running cannot.
-  bool is_ready() const {
+  bool can_serve() const {
     return state == WorkerState::ready && (!counts_servers || servers() > 0);
   }
+  // And it wants to.
+  bool is_ready() const { return can_serve() && !unavailable; }
   // On its way to be ready, or ready: it holds its slot.
   bool is_rising() const { return state <= WorkerState::ready; }
 };

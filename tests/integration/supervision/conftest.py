@@ -1,5 +1,6 @@
 """How long the tests of supervision are (--long, or NODEINIT_TEST_LONG=1, is the long form), and a service."""
 
+import json
 import os
 from pathlib import Path
 
@@ -35,6 +36,11 @@ class Service:
 
     def pids(self):
         return {worker.pid for worker in self.pid1.workers()}
+
+    def states(self):
+        """{pid as the container has it, what ask() tells: state}"""
+        (program,) = json.loads(self.pid1.ctl("status", "--json").out)["programs"]
+        return {slot["pid"]: slot["state"] for slot in program["slots"] if "pid" in slot}
 
     def ask(self, path="/", timeout=5):
         return http.get(self.port, path, timeout).json()

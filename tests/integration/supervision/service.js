@@ -15,6 +15,12 @@ const acts = {
   '/close': () => server.close(),
   '/disconnect': () => cluster.worker.disconnect(),
   '/kill': () => cluster.worker.kill(),
+  '/say': (url) => process.send(JSON.parse(url.searchParams.get('message'))),
+  // From now on each turn of the loop takes so long.
+  '/slow-loop': (url) => {
+    const ms = Number(url.searchParams.get('ms'));
+    setInterval(() => { const end = Date.now() + ms; while (Date.now() < end); }, ms / 20);
+  },
   '/exit': (url) => process.exit(Number(url.searchParams.get('code'))),
   // One that leaves the worker's group and session, and does not care for SIGTERM.
   '/daemon': () => spawn('sh', ['-c', 'trap "" TERM; while :; do sleep 0.05; done'],

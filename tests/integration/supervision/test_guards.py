@@ -208,3 +208,46 @@ def test_ages_differ_so_that_workers_do_not_leave_together(start):
         time.sleep(0.01)
     assert len(left) == 4, service.pid1.told()
     assert left[-1] - left[0] > 0.1
+
+
+def test_a_worker_that_has_had_its_requests_is_replaced_and_none_is_lost(start):
+    service = start(workers=2, NODEINIT_MAX_REQUESTS="60±10%", NODEINIT_RESTART_BACKOFF="10ms..20ms")
+    before = service.pids()
+    answered = 0
+
+    def both_are_new():
+        nonlocal answered
+        for _ in range(20):
+            assert service.ask()["pid"]
+            answered += 1
+        return not before & service.pids()
+
+    nodeinit.wait_for(both_are_new, 60, "two new workers", pause=0.2)
+    assert answered >= 54
+    told = service.pid1.wait_line(r"slot \d: worker \d+ has had (\d+) requests")
+    assert int(told.group(1)) >= 54
+    service.pid1.wait_line(r"is being replaced \(requests\)")
+    assert service.pid1.stop() == 0, service.pid1.told()
+
+
+def test_a_limit_of_requests_that_nobody_counts_is_told(start):
+    service = start(NODEINIT_MAX_REQUESTS="1000", NODEINIT_MODULE="off")
+    service.pid1.wait_line("NODEINIT_MAX_REQUESTS has no effect: requests are counted by the module inside")
+
+
+def test_a_worker_whose_loop_stays_slow_is_replaced_and_not_all_of_them(start):
+    service = start(workers=2, NODEINIT_MAX_LOOP_DELAY="150ms/2s")
+    before = service.pids()
+    slow = service.ask("/slow-loop?ms=600")["pid"]
+    service.wait_replaced(before, 60)
+    service.pid1.wait_line(rf"worker {slow} its event loop answers after [\d.a-z]+ and has been slow")
+    service.pid1.wait_line(rf"worker {slow} is being replaced \(loop delay\)")
+    # All of them: that is load.
+    slow_ones = set()
+    while slow_ones != set(service.states()):
+        slow_ones.add(service.ask("/slow-loop?ms=600", timeout=30)["pid"])
+    before = service.pids()
+    service.pid1.wait_line("the event loops of all 2 workers have taken longer than 150ms", deadline=60)
+    time.sleep(2.5)
+    assert service.pids() == before
+    assert service.pid1.err.count("the event loops of all") == 1

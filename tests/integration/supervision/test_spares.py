@@ -21,6 +21,9 @@ def test_a_spare_waits_for_ever_serves_nobody_and_takes_a_dead_workers_place(sta
     before = service.pids()
     assert len(before) == 3 and "was not ready" not in service.pid1.err
     assert len({service.ask()["pid"] for _ in range(40)}) == 2, "the spare serves nobody"
+    (program,) = json.loads(service.pid1.ctl("status", "--json").out)["programs"]
+    assert program["spares"] == {"wanted": 1, "ready": 1, "deaths": 0}
+    assert "1 of 1 spares" in service.pid1.ctl("status").out
     os.kill(min(before), signal.SIGKILL)
     service.pid1.wait_line(r"slot 0: worker \d+ was a spare and takes the slot")
     service.pid1.wait_for(lambda: loaded(service) == 2, what="the next spare")

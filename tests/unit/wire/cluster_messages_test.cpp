@@ -115,3 +115,24 @@ TEST_CASE("the primary's lines are those that Node's own primary writes") {
   CHECK(parsed<ConnectionsCounted>(R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":7})").count == 7);
   CHECK(handle_ack_line() == "{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
 }
+
+TEST_CASE("what a program says of its readiness") {
+  const auto cold = parse_availability(R"({"reason":"cold\ncache","type":"nodeinit:not-ready"})");
+  REQUIRE(cold);
+  CHECK_FALSE(cold->ready);
+  CHECK(cold->reason == "cold\\x0acache");
+  const auto warm = parse_availability(R"({"type":"nodeinit:ready"})");
+  REQUIRE(warm);
+  CHECK(warm->ready);
+  CHECK(warm->reason.empty());
+  CHECK(parse_availability(R"({"type":"nodeinit:not-ready","reason":{}})")->reason.empty());
+  const std::string many(1000, 'x');
+  CHECK(
+      parse_availability(R"({"type":"nodeinit:ready","reason":")" + many + "\"}")->reason.size() <=
+      Availability::kLongestReason + 3);  // "…"
+  for (const char* const other :
+       {"", "{}", "7", R"({"type":"nodeinit:steady"})", R"({"type":["nodeinit:ready"]})",
+        R"({"reason":"nodeinit:ready"})", R"({"type":"nodeinit:ready")"}) {
+    CHECK_FALSE(parse_availability(other));
+  }
+}

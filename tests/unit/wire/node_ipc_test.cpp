@@ -37,6 +37,23 @@ TEST_CASE("a channel's stream is cut into the same lines however it arrives") {
   }
 }
 
+TEST_CASE("what may be addressed to nodeinit is kept, up to a bound, however it arrives") {
+  const std::string ready = R"({"type":"nodeinit:ready"})";
+  const std::string other_order = R"({"reason":"no database","type":"nodeinit:not-ready"})";
+  const std::string stream = ready + "\n" + other_order + "\n" + R"({"type":"nodeinit","n":1})" +
+                             "\n{\"reason\":\"" + std::string(kLongestAddressedLine, 'x') +
+                             "\"}\n\"ready\"\n";
+  for (std::size_t cut = 1; cut <= stream.size(); cut += cut < 200 ? 1 : 997) {
+    IpcReader reader;
+    const std::vector<IpcLine> lines = read(reader, stream, cut);
+    REQUIRE(lines.size() == 3);
+    CHECK(std::get<AddressedLine>(lines[0]).text == ready);
+    CHECK(std::get<AddressedLine>(lines[1]).text == other_order);
+    CHECK(std::holds_alternative<ReadyLine>(lines[2]));
+    CHECK(reader.user_messages() == 5);
+  }
+}
+
 TEST_CASE("Bun's prefix is taken off its internal lines") {
   IpcReader reader;
   const auto lines =

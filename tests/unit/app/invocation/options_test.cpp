@@ -109,8 +109,8 @@ TEST_CASE("wrong values from every side are told together, exit code 78") {
   CHECK(invocation.complaints ==
         "nodeinit: NODEINIT_RADY: unknown variable, ignored; did you mean NODEINIT_READY?\n"
         "nodeinit: /etc/nodeinit.toml:2:1: unknown key \"wrokers\"; did you mean workers?\n"
-        "nodeinit: --workers: cannot use \"0\" for workers; allowed: auto, max, N (1 to 1024), -K "
-        "or P%\n"
+        "nodeinit: --workers: cannot use \"0\" for workers; allowed: auto, max, N (1 to 1024), -K, "
+        "P%, N..M or N..auto\n"
         "nodeinit: /etc/nodeinit.toml:1:9: cannot use \"soon\" for grace; allowed: a time such as "
         "250ms, 5s, 2m "
         "or 24h\n"
@@ -238,7 +238,7 @@ using Texts = std::vector<std::string>;
 // What may be written for a setting; the first is its default. Any two go together.
 Texts values_of(const Setting& setting) {
   static const std::map<std::string_view, Texts> kValues = {
-      {"workers", {"auto", "max", "3", "-1", "150%"}},
+      {"workers", {"auto", "max", "3", "-1", "150%", "1..auto", "2..6"}},
       {"max_workers", {"none", "7"}},
       {"ready_timeout", {"90s", "1500ms", "365d"}},
       {"ready_workers", {"1", "50%"}},
@@ -250,6 +250,8 @@ Texts values_of(const Setting& setting) {
       {"stop_codes", {"none", "0,78"}},
       {"max_memory", {"none", "300M", "90%", "1048577", "2GiB"}},
       {"max_age", {"none", "24h", "400d", "90m", "61s"}},
+      {"max_requests", {"none", "1", "10000±5%", "7+-100%"}},
+      {"max_loop_delay", {"none", "500ms", "10ms/90s"}},
       {"hang_timeout", {"0s", "1.001s"}},
       {"hang_signal", {"SIGKILL", "abrt"}},
       {"spares", {"0", "2"}},

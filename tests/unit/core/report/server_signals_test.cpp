@@ -47,6 +47,17 @@ constexpr auto kGet200 =
 
 }  // namespace
 
+TEST_CASE("the requests of a worker are those answered and those given up") {
+  ServerSignals signals;
+  CHECK_FALSE(signals.requests(kFirst));
+  signals.told(kWeb, kFirst, told(5, 2));
+  signals.told(kWeb, kSecond, told(1, 0));
+  CHECK(signals.requests(kFirst) == 5 + 2 + 2);
+  CHECK(signals.requests(kSecond) == 1);
+  signals.gone(kFirst);
+  CHECK_FALSE(signals.requests(kFirst));
+}
+
 TEST_CASE("requests of all workers are summed, and never fall when one ends") {
   ServerSignals signals;
   signals.told(kWeb, kFirst, told(10, 1, 3));

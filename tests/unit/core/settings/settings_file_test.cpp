@@ -62,7 +62,7 @@ TEST_CASE("a value of a wrong kind is named with its place and what is allowed")
               "prefix or json",
               "/etc/nodeinit.toml:3:11: cannot use this kind of value for workers; allowed: auto, "
               "max, N (1 to "
-              "1024), -K or P%"});
+              "1024), -K, P%, N..M or N..auto"});
   CHECK(problems_of("grace = 5\n") ==
         Texts{"/etc/nodeinit.toml:1:9: cannot use \"5\" for grace; allowed: a time "
               "such as 250ms, 5s, 2m or 24h; did you mean 5s?"});

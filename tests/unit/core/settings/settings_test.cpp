@@ -21,6 +21,8 @@ struct Sample {
 // One for each row of the table: a row without a sample fails the tests below.
 const std::map<std::string_view, Sample> kSamples = {
     {"mode", {"CLUSTER", "cluster", {"", "fork", "cluster "}}},
+    {"workers",
+     {"1 .. AUTO", "1..auto", {"0..4", "4..2", "..4", "2..", "1..max", "1..1025", "auto..4"}}},
     {"workers", {"-1", "-1", {"0", "-0", "1.5", "0%", "1001%", "1025", "many", "--1", "+1", "-"}}},
     {"max_workers", {"8", "8", {"0", "-1", "auto", "1025", "99999999999999999999"}}},
     {"balance", {"client-ip", "client-ip", {"random", "client_ip"}}},
@@ -40,6 +42,12 @@ const std::map<std::string_view, Sample> kSamples = {
     {"stop_codes", {" 0, 78", "0,78", {"256", "-1", "1,,2", "a", "1;2", ""}}},
     {"max_memory", {"300M", "300M", {"0", "0%", "101%", "1023K", "300 parsecs", "-1M", "%"}}},
     {"max_age", {"365d", "8760h", {"0", "500ms", "24", "a day", "3651d"}}},
+    {"max_requests",
+     {"10000 +- 5%",
+      "10000±5%",
+      {"0", "-1", "10000±", "10000±5", "10000±101%", "±5%", "10000%", "1000000000001"}}},
+    {"max_loop_delay",
+     {"1s", "1s/60s", {"500", "9ms/1m", "500ms/1s", "5s/4s", "/1m", "500ms/", "1s/1m/1h"}}},
     {"hang_timeout", {"30s", "30s", {"30", "-1s"}}},
     {"hang_signal", {"abrt", "SIGABRT", {"SIGTERM", "0", ""}}},
     {"spares", {"1", "1", {"-1", "none", "1025"}}},

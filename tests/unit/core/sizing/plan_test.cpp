@@ -223,3 +223,25 @@ TEST_CASE("what is planned with may be less than the limit, and is a limit where
   request.memory = MemoryAmount{.bytes = Bytes{400 * kMiB}};
   CHECK(make_plan(resources, request).memory_per_worker.has_value());
 }
+
+TEST_CASE("a range is planned for the most, and begins with the least") {
+  const auto range = [](unsigned least, unsigned most) {
+    return SizingRequest{.workers = {.kind = Kind::range, .amount = least, .most = most}};
+  };
+  const Plan plan = make_plan(granted(4000, 2048), range(1, 0));
+  CHECK(plan.workers == 4);
+  CHECK(plan.least_workers == 1);
+  CHECK(plan.follows_load());
+  CHECK(plan.heap == make_plan(granted(4000, 2048), {}).heap);
+  CHECK(plan.fit(0) == 1);
+  CHECK(plan.fit(3) == 3);
+  CHECK(plan.fit(9) == 4);
+  const Plan set = make_plan(granted(1000, 2048), range(2, 6));
+  CHECK(set.workers == 6);
+  CHECK(set.least_workers == 2);
+  const Plan narrow = make_plan(granted(2000, 2048), range(8, 0));
+  CHECK(narrow.workers == 2);
+  CHECK(narrow.least_workers == 2);
+  CHECK_FALSE(narrow.follows_load());
+  CHECK(make_plan(granted(4000, 2048), {}).least_workers == 4);
+}
