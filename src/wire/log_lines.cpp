@@ -38,6 +38,36 @@ std::size_t piece_length(std::string_view line, std::size_t most) {
   return most;  // not UTF-8 anyway
 }
 
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+// A line of a stack trace: "    at f (file:1:2)".
+bool is_frame(std::string_view line) {
+  const std::size_t word = line.find_first_not_of(" \t");
+  return word != 0 && word != std::string_view::npos && line.substr(word).starts_with("at ");
+}
+
+// Behind a first frame: more of them, "[cause]: …", "code: 'X'" and the brace behind these.
+bool belongs_to_trace(std::string_view line) {
+  return !line.empty() && (is_blank(line.front()) || line.front() == '}');
+}
+
+// The line that begins `text` is so long, without its newline. How long it is together with the
+// stack trace behind it, as far as that is there as whole lines: node writes it in one piece.
+std::size_t with_trace(std::string_view text, std::size_t length, std::size_t most) {
+  const std::size_t line = length;
+  while (true) {
+    const std::string_view rest = text.substr(length + 1);
+    const std::size_t end = rest.find('\n');
+    const bool more =
+        end != std::string_view::npos && length + 1 + end <= most &&
+        (length == line ? is_frame(rest.substr(0, end)) : belongs_to_trace(rest.substr(0, end)));
+    if (!more) return length;
+    length += 1 + end;
+  }
+}
+
 }  // namespace
 
 std::uint64_t count_lines(std::string_view text) noexcept {
@@ -83,6 +113,7 @@ void LineCutter::describe(const LogOrigin& origin) {
   json_origin_[1] = fmt::format(",\"slot\":{}", origin.slot);
   json_origin_[2] = fmt::format(",\"pid\":{}", origin.pid);
   json_origin_[3] = fmt::format(",\"stream\":\"{}\"", name);
+  json_level_ = origin.stream == LogStream::out ? ",\"level\":\"info\"" : ",\"level\":\"error\"";
   time_ms_ = -1;
 }
 
@@ -116,13 +147,18 @@ LineCutter::Cut LineCutter::cut(std::string_view text, Rest rest, std::int64_t n
               : text.size();
     const bool too_long = length > rendering_.largest_line;
     if (!ended && !too_long && !last) break;
-    const std::size_t taken = too_long ? piece_length(text, rendering_.largest_line) : length;
+    const bool may_have_trace = rendering_.shape == LogShape::json && ended && part_ == 0 &&
+                                text.front() != '{';  // an object has it inside
+    const std::size_t taken = too_long         ? piece_length(text, rendering_.largest_line)
+                              : may_have_trace ? with_trace(text, length, rendering_.largest_line)
+                                               : length;
     const bool unfinished = passes && !ended && !too_long;
-    render({text.substr(0, taken), ended && !too_long, too_long, unfinished}, scratch);
+    const std::string_view line = text.substr(0, taken);
+    render({line, ended && !too_long, too_long, unfinished}, scratch);
     const std::size_t used = taken + (ended && !too_long ? 1 : 0);
     text.remove_prefix(used);
     result.used += used;
-    result.lines += too_long || unfinished ? 0 : 1;
+    result.lines += too_long || unfinished ? 0 : 1 + (taken > length ? count_lines(line) : 0);
   }
   result.ready = {scratch.data(), scratch.size()};
   return result;
@@ -180,6 +216,7 @@ void LineCutter::render_json(const Line& line, fmt::memory_buffer& out) {
   out.push_back('{');
   out.append(std::string_view(json_all_).substr(1));
   append_parts(line, out);
+  if (!scan.is_object) out.append(json_level_);
   out.append(",\"message\":"sv);
   if (scan.is_object) {
     out.append(line.text);

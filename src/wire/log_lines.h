@@ -6,7 +6,9 @@
 //   as_is    the bytes as they came, an unfinished line too: a prompt, dots of progress
 //   lines    as they are, each when it is whole, or when its beginning has to pass (Rest::passes)
 //   prefix   "0 out | " before each, "web/0 out | " when there are several programs
-//   json     {"time":"…","program":"web","slot":0,"pid":12,"stream":"stdout","message":"…"}
+//   json     {"time":"…","program":"web","slot":0,"pid":12,"stream":"stdout","level":"info",
+//            "message":"…"}, "error" for stderr, which console.error and console.warn write to.
+//            A line and the stack trace behind it are one message, as far as they come together.
 //            A line that is a JSON object already stays as it is and gets, at its end, those of the
 //            fields that it does not have; or, with `wrap_json`, it becomes the value of "message".
 //            A line that is not UTF-8 has U+FFFD in "message" and its exact bytes in
@@ -95,12 +97,13 @@ class LineCutter {
   std::string prefix_;
   std::string mark_continues_;  // with its newline
   std::string mark_continued_;
-  std::string json_origin_[4];  // ,"program":"web"  ,"slot":0  ,"pid":12  ,"stream":"stdout"
-  std::string json_time_;       // ,"time":"…"
-  std::string json_all_;        // the five together, time first
-  std::int64_t time_ms_ = -1;   // for which these two stand
-  unsigned part_ = 0;           // pieces of the current line that are out
-  bool amid_line_ = false;      // its beginning was passed on
+  std::string_view json_level_;  // ,"level":"error"
+  std::string json_origin_[4];   // ,"program":"web"  ,"slot":0  ,"pid":12  ,"stream":"stdout"
+  std::string json_time_;        // ,"time":"…"
+  std::string json_all_;         // the five together, time first
+  std::int64_t time_ms_ = -1;    // for which these two stand
+  unsigned part_ = 0;            // pieces of the current line that are out
+  bool amid_line_ = false;       // its beginning was passed on
   std::uint64_t lines_split_ = 0;
 };
 

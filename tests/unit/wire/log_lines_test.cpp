@@ -147,8 +147,39 @@ TEST_CASE("a prefix names slot and stream, and the program when asked") {
 TEST_CASE("a line in JSON tells whose it is") {
   CHECK(rendered(kJson, {"say \"hi\"\r\n"}) ==
         R"({"time":"2024-02-29T12:34:56.789Z","program":"web","slot":3,"pid":12,"stream":"stdout",)"
-        R"("message":"say \"hi\"\r"})"
+        R"("level":"info","message":"say \"hi\"\r"})"
         "\n");
+  LineCutter err(kJson, web(LogStream::err));
+  CHECK(json_lines(through(err, {"oh\n"}))[0].at("level").equals("error"));
+}
+
+TEST_CASE("a stack trace is one message in JSON, with what error it is and what it was caused by") {
+  const std::string trace =
+      "Error: no\n    at f (/app/a.js:1:7)\n    at node:internal/x:2:3 {\n  code: 'E',\n"
+      "  [cause]: Error: deeper\n      at g (/app/b.js:1:1)\n}\n";
+  const std::string text = "before\n" + trace + "after\n  indented\n";
+  const auto json = json_lines(rendered(kJson, {text}));
+  REQUIRE(json.size() == 4);
+  CHECK(json[0].at("message").equals("before"));
+  CHECK(json[1].at("message").equals(trace.substr(0, trace.size() - 1)));
+  CHECK(json[2].at("message").equals("after"));
+  CHECK(json[3].at("message").equals("  indented"));
+  SECTION("its lines are counted") {
+    LineCutter cutter(kJson, web());
+    fmt::memory_buffer scratch;
+    CHECK(cutter.cut(text, LineCutter::Rest::waits, 0, scratch).lines == 10);
+  }
+  SECTION("no longer than a line may be, and only what is there as whole lines") {
+    LogRendering small = kJson;
+    small.largest_line = 30;
+    CHECK(json_lines(rendered(small, {"Error: no\n    at f (a.js)\n    at g (a.js)\n"})).size() ==
+          2);
+    CHECK(json_lines(rendered(kJson, {"Error: no\n    at", " f (a.js)\n"})).size() == 2);
+  }
+  SECTION("an object is one already, and other shapes stay as they are") {
+    CHECK(json_lines(rendered(kJson, {"{\"a\":1}\n    at f (a.js)\n"})).size() == 2);
+    CHECK(rendered(kLines, {trace}) == trace);
+  }
 }
 
 TEST_CASE("a JSON object is kept and gets the fields that it does not have") {
