@@ -4,6 +4,7 @@
 - docker/docs/metrics.md: every metric that is rendered, with its kind and help, between the marks; made from the code.
 - docker/docs/events.md: every event of nodeinit's own messages, with its levels, as a row between the marks. What a row
   says in its last column is written by hand and kept; a new event gets a row that asks for it.
+- src/DESIGN.md: every law of the simulation, between the marks; made from its code.
 """
 
 import re
@@ -54,6 +55,14 @@ def events(code, page):
     return "\n".join(lines) + "\n"
 
 
+LAW = re.compile(r"\blaw\((?:[^;]*?,)?\s*" + TEXT + r"\);")
+
+
+def laws(folder):
+    found = [plain(text) for file in sorted(folder.glob("*.cpp")) for text in LAW.findall(file.read_text())]
+    return "\n".join(f"- {law}" for law in found) + "\n"
+
+
 def between(page, name, text):
     begin, end = BEGIN.format(name), END.format(name)
     before, found, rest = page.partition(begin)
@@ -80,6 +89,8 @@ def main(words):
     problems = settle(metrics_page, between(metrics_page.read_text(), "metrics", metrics(code)), write)
     page = events_page.read_text()
     problems += settle(events_page, between(page, "events", events(code, page)), write)
+    design = top / "src/DESIGN.md"
+    problems += settle(design, between(design.read_text(), "laws", laws(top / "tests/simulation")), write)
     print(*problems, f"pages: {len(problems)} problem(s)", sep="\n")
     return 1 if problems else 0
 

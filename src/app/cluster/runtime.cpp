@@ -98,6 +98,20 @@ Runtime::Runtime(uv_loop_t* loop, Invocation invocation, Resources resources, De
                       .slot = {},
                       .pid = {}});
       }),
+      guards_(deployment_, supervisor_, log_,
+              {.post = [this](Event event) { post(std::move(event)); },
+               .is_unresponsive =
+                   [this](Incarnation worker) { return data_plane_.is_unresponsive(worker); },
+               .excuse = [this](Incarnation worker) { data_plane_.excuse(worker); },
+               .loop_delay =
+                   [this](Incarnation worker) {
+                     return data_plane_.latest_loop_delay(worker, sys::now());
+                   }}),
+      load_scaler_(
+          deployment_, supervisor_,
+          {.ask = [this](Incarnation worker) { (void)data_plane_.ask_connections(worker); },
+           .scale = [this](const DeployedProgram& program, unsigned wanted,
+                           const std::string& why) { scale_by_load(program, wanted, why); }}),
       oom_counter_(oom_counter_path(resources_)),
       oom_ledger_(oom_kills()) {}
 
@@ -199,9 +213,8 @@ void Runtime::turn() {
   follow_limits();
   starts_.hurry(supervisor_.phase() >= Phase::stopping, sys::now());
   listen_probe_.look(supervisor_, sys::now());
-  examine_hangs();
-  look_at_guards();
-  follow_load();
+  guards_.act(sys::now());
+  load_scaler_.act(sys::now());
   look_for_kills();
   orphans_.act(sys::now());
   if (const auto asked_by = std::exchange(reload_asked_by_, std::nullopt)) {
@@ -249,9 +262,9 @@ void Runtime::tell_of_drops() {
 void Runtime::arm_timer() {
   auto deadline = supervisor_.next_deadline();
   for (const auto other :
-       {limits_ ? limits_->next_deadline() : std::nullopt, guards_deadline(),
+       {limits_ ? limits_->next_deadline() : std::nullopt, guards_.next_deadline(),
         starts_.next_deadline(), listen_probe_.next_deadline(supervisor_), metrics_deadline(),
-        next_kill_look_, next_load_look_, orphans_.next_deadline()}) {
+        next_kill_look_, load_scaler_.next_deadline(), orphans_.next_deadline()}) {
     if (other) {
       deadline = deadline ? std::min(*deadline, *other) : *other;
     }

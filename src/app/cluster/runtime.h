@@ -25,8 +25,9 @@
 #include "app/adoption/adoption_server.h"
 #include "app/cluster/control.h"
 #include "app/cluster/deployment.h"
-#include "app/cluster/hang_examiner.h"
+#include "app/cluster/guards.h"
 #include "app/cluster/limit_follower.h"
+#include "app/cluster/load_scaler.h"
 #include "app/cluster/orphan_keeper.h"
 #include "app/cluster/starts_under_way.h"
 #include "app/cluster/terminal_lease.h"
@@ -35,8 +36,6 @@
 #include "app/invocation/options.h"
 #include "app/logs/log.h"
 #include "core/container/resources.h"
-#include "core/deaths/loop_guard.h"
-#include "core/deaths/memory_guard.h"
 #include "core/deaths/oom.h"
 #include "core/deaths/termination_text.h"
 #include "core/report/kept_text.h"
@@ -46,7 +45,6 @@
 #include "core/report/server_signals.h"
 #include "core/report/status.h"
 #include "core/settings/changes.h"
-#include "core/sizing/load_follower.h"
 #include "core/supervision/signal_policy.h"
 #include "core/supervision/supervisor.h"
 #include "loop/http_server.h"
@@ -107,14 +105,8 @@ class Runtime final : public Host {
   Changes take_over(Deployment again);
   // runtime_guards.cpp
   void hear(Event event);  // from the data plane
-  void examine_hangs();
-  bool container_is_stopped() const;
-  void look_at_guards();
-  void guard_memory();
-  void guard_loops(const DeployedProgram& program);
   void look_after_orphans(const action::Forget& dead);
   bool is_hook(Pid pid) const { return supervisor_.hook_pid() == std::optional(pid); }
-  std::optional<Instant> guards_deadline() const;
   void set_guards();  // as the configuration has it
   // runtime_scale.cpp
   struct WantedWorkers {
@@ -126,8 +118,7 @@ class Runtime final : public Host {
   unsigned target_of(ProgramId program) const {
     return supervisor_.programs()[program.value].target;
   }
-  void follow_load();
-  void follow_load(const DeployedProgram& program);
+  void scale_by_load(const DeployedProgram& program, unsigned wanted, const std::string& why);
   void scale_as_wanted();
   void scale(DeployedProgram& program, const WantedWorkers& wanted);
   std::size_t replace_larger_heaps(const DeployedProgram& program, unsigned slots);
@@ -238,13 +229,9 @@ class Runtime final : public Host {
   Instant started_at_;
   std::optional<LimitFollower> limits_;  // unless NODEINIT_RESIZE=off
   ListenProbe listen_probe_;
-  HangExaminer hangs_;
   OrphanKeeper orphans_;
-  MemoryGuard memory_guard_;
-  std::map<ProgramId, LoopGuard> loop_guards_;
-  std::optional<Instant> next_guard_look_;
-  std::map<ProgramId, LoadFollower> load_followers_;
-  std::optional<Instant> next_load_look_;  // while a program follows its load
+  Guards guards_;
+  LoadScaler load_scaler_;
   std::string oom_counter_;
   OomLedger oom_ledger_;
   std::optional<Instant> next_kill_look_;

@@ -96,11 +96,8 @@ void Runtime::forget(Incarnation worker) {
   metrics_rounds_.gone(worker);
   server_signals_.gone(worker);
   saturation_.gone(worker);
-  hangs_.forget(worker);
-  memory_guard_.forget(worker);
-  for (auto& [program, follower] : load_followers_) {
-    follower.gone(worker);
-  }
+  guards_.forget(worker);
+  load_scaler_.forget(worker);
   proportional_.erase(worker);
   chains_.erase(worker);
   heap_mib_.erase(worker);

@@ -130,10 +130,7 @@ void Runtime::hear_figures(const primary_action::Counted& figures) {
   }
   if (const auto& loop = figures.says.signals.loop) {
     saturation_.told(figures.worker, *loop);
-    if (const auto follower = load_followers_.find(figures.program);
-        follower != load_followers_.end()) {
-      follower->second.told(figures.worker, loop->idle, loop->active, begun);
-    }
+    load_scaler_.told(figures.program, figures.worker, *loop, begun);
   }
   if (metrics_rounds_.counted(figures.worker, figures.says.asked, figures.says.hears)) {
     data_plane_.ask_for_metrics(figures.worker,

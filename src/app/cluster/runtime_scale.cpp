@@ -7,7 +7,6 @@
 
 #include "app/cluster/runtime.h"
 #include "base/text.h"
-#include "sys/clock.h"
 
 namespace ni::app {
 namespace {
@@ -84,60 +83,18 @@ void Runtime::scale(DeployedProgram& program, const WantedWorkers& wanted) {
   }
 }
 
-void Runtime::follow_load() {
-  const Instant now = sys::now();
-  if (!next_load_look_ || *next_load_look_ > now) {
-    return;
-  }
-  next_load_look_ = now + LoadFollower::kEvery;
-  for (DeployedProgram& program : deployment_.programs) {
-    if (program.plan.follows_load() && !program.waits_to_adopt()) {
-      follow_load(program);
-    }
-  }
-}
-
-void Runtime::follow_load(const DeployedProgram& program) {
-  const Program& supervised = supervisor_.programs()[program.id.value];
-  LoadFollower& follower = load_followers_[program.id];
-  std::vector<Incarnation> ready;
-  bool is_settled = supervisor_.phase() == Phase::running && !supervised.rollout &&
-                    supervised.stage == Program::Stage::serving;
-  for (const Slot& slot : supervised.slots) {
-    is_settled = is_settled && !slot.successor;
-    const auto worker =
-        slot.current ? supervisor_.workers().find(*slot.current) : supervisor_.workers().end();
-    if (slot.wanted && worker != supervisor_.workers().end() && worker->second.is_ready()) {
-      ready.push_back(worker->first);
-      (void)data_plane_.ask_connections(worker->first);
-    }
-  }
-  if (!is_settled) {
-    follower.rest();
-    return;
-  }
-  const unsigned target = supervised.target;
-  LoadFollower::Change change =
-      follower.look(ready, target, program.plan.least_workers, program.plan.workers, sys::now());
-  std::string why =
-      fmt::format("event loops {:.0f}% busy for {}", change.busy * 100,
-                  format_duration(std::chrono::floor<std::chrono::seconds>(change.lasting)));
-  if (!program.launcher->counts_connections() && target < program.plan.workers) {
-    change.by = static_cast<int>(program.plan.workers - target);
-    why = "nothing tells how busy its event loops are: its workers have no module inside";
-  }
-  if (change.by == 0) {
-    return;
-  }
-  const auto wanted = static_cast<unsigned>(static_cast<int>(target) + change.by);
-  post(event::TargetChanged{.program = program.id, .workers = wanted});
+// Within the plan: heaps are for the most.
+void Runtime::scale_by_load(const DeployedProgram& program, unsigned wanted,
+                            const std::string& why) {
   const std::string name = deployment_.programs.size() > 1 ? program.config.name + " " : "";
   report({.level = LogLevel::info,
           .event = "scaled",
-          .message = fmt::format("scaled (load): {}{} → {} workers: {}", name, target, wanted, why),
+          .message = fmt::format("scaled (load): {}{} → {} workers: {}", name,
+                                 target_of(program.id), wanted, why),
           .program = {},
           .slot = {},
           .pid = {}});
+  post(event::TargetChanged{.program = program.id, .workers = wanted});
 }
 
 // More workers in the same memory leave less to each: those that were started with a heap that is

@@ -115,4 +115,4 @@ def test_a_spare_answers_long_before_a_new_worker_could(start, tmp_path, is_long
     fresh = statistics.median(time_to_answer(start, tmp_path, 0, rounds))
     print(f"first answer: spare {spare * 1000:.1f} ms, new worker {fresh * 1000:.1f} ms")
     # 10 ms, most of which is Node answering its first request; a busy machine is slower at both.
-    assert spare < max(0.010, fresh / 3), (spare, fresh)
+    assert spare < max(0.010, fresh / 2), (spare, fresh)
