@@ -1,6 +1,7 @@
 #include "app/cluster/load_scaler.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -86,7 +87,7 @@ void LoadScaler::follow(const DeployedProgram& program, Instant now) {
   if (change.by != 0) {
     hooks_.scale(
         program, static_cast<unsigned>(static_cast<int>(target) + change.by),
-        fmt::format("event loops {:.0f}% busy for {}", change.busy * 100,
+        fmt::format("event loops {}% busy for {}", std::lround(change.busy * 100),
                     format_duration(std::chrono::floor<std::chrono::seconds>(change.lasting))));
   }
 }
