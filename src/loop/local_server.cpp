@@ -43,10 +43,6 @@ void LocalServer::accept() {
                     callbacks_.refusal);  // it learns why, or not: it is no client of ours
     return;
   }
-  if (clients_.size() >= kMostClients) {
-    ++dropped_clients_;
-    drop(clients_.begin()->first);
-  }
   const ClientId id = ++last_id_;
   Client& client = clients_[id];
   client.fd = std::move(fd);
@@ -57,6 +53,17 @@ void LocalServer::accept() {
     return;
   }
   client.poll->watch(UV_READABLE);
+  read(id, client);  // in a crowd it has waited to be accepted, and has asked by now
+  drop_oldest(false, kMostSilent);
+}
+
+// The first, where there are more than `above` of their kind.
+void LocalServer::drop_oldest(bool has_asked, std::size_t above) {
+  const auto is_one = [has_asked](const auto& each) { return each.second.has_asked == has_asked; };
+  if (static_cast<std::size_t>(std::ranges::count_if(clients_, is_one)) > above) {
+    ++dropped_clients_;
+    drop(std::ranges::find_if(clients_, is_one)->first);
+  }
 }
 
 void LocalServer::ready(ClientId id, int events) {
@@ -88,6 +95,10 @@ void LocalServer::read(ClientId id, Client& client) {
     }
     const std::string line = client.input.substr(0, end);
     client.input.erase(0, end + 1);
+    if (!client.has_asked) {
+      drop_oldest(true, kMostClients - 1);
+      client.has_asked = true;
+    }
     callbacks_.line(id, line);
     if (!clients_.contains(id)) {
       return;  // dropped while it was answered

@@ -2,8 +2,9 @@
 
 // Clients on a local socket that send lines and get lines. Nobody can hold us up: nothing blocks,
 // a request has a longest length, what a client does not read is bounded, and when too many are
-// there the oldest goes, so that a newcomer is always heard. Who is not allowed in is closed at
-// once.
+// there the oldest goes, so that a newcomer is always heard: those who have asked for something and
+// those who have not are counted apart, so that a crowd of silent ones does not push out who waits for
+// an answer. Who is not allowed in is closed at once.
 
 #include <uv.h>
 
@@ -25,7 +26,8 @@ class LocalServer {
  public:
   using ClientId = std::uint64_t;
 
-  static constexpr std::size_t kMostClients = 32;
+  static constexpr std::size_t kMostClients = 32;                     // that have sent a line
+  static constexpr std::size_t kMostSilent = 96;                      // that have not
   static constexpr std::size_t kMostWaiting = std::size_t{2} << 20U;  // bytes not read by a client
 
   struct Callbacks {
@@ -53,12 +55,14 @@ class LocalServer {
     std::unique_ptr<Poll> poll;
     std::string input;
     std::string output;
+    bool has_asked = false;
   };
   void accept();
   void ready(ClientId id, int events);
   void read(ClientId id, Client& client);
   bool write(Client& client);  // false: the client is gone
   void drop(ClientId id);
+  void drop_oldest(bool has_asked, std::size_t above);
 
   uv_loop_t* loop_;
   sys::UniqueFd listener_;

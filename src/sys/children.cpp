@@ -1,6 +1,7 @@
 #include "sys/children.h"
 
 #include "base/text.h"
+#include "sys/proc_text.h"
 #include "sys/read_file.h"
 #include "sys/reap.h"
 
@@ -11,24 +12,16 @@ std::string folder_of(Pid pid) {
   return "/proc/" + std::to_string(pid.value());
 }
 
-// proc(5): group is field 5 of stat, starttime 22; the name in parentheses may hold anything.
 std::optional<Child> look_at(Pid pid) {
-  const auto stat = read_file(folder_of(pid) + "/stat");
-  const auto open = stat ? stat->find('(') : std::string::npos;
-  const auto close = stat ? stat->rfind(')') : std::string::npos;
-  if (open == std::string::npos || close == std::string::npos || close < open) {
-    return std::nullopt;
-  }
-  const auto fields = split_words(trim(std::string_view(*stat).substr(close + 1)));
-  const auto group = fields.size() > 19 ? parse_number<int>(fields[2]) : std::nullopt;
-  const auto born = fields.size() > 19 ? parse_number<std::uint64_t>(fields[19]) : std::nullopt;
-  if (!group || !born) {
+  const auto text = read_file(folder_of(pid) + "/stat");
+  const auto stat = text ? parse_proc_stat(*text) : std::nullopt;
+  if (!stat) {
     return std::nullopt;
   }
   return Child{.pid = pid,
-               .name = printable(stat->substr(open + 1, close - open - 1)),
-               .group = *group,
-               .born = *born,
+               .name = printable(stat->name),
+               .group = static_cast<int>(stat->field(5)),
+               .born = stat->field(22),
                .of_variable = {}};
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "sys/proc_text.h"
 #include "sys/read_file.h"
 
 namespace ni::sys {
@@ -23,26 +24,10 @@ bool has_capability(unsigned number) {
          (data[number / 32].effective >> (number % 32) & 1U) != 0;
 }
 
-// A user namespace has only some numbers: lines of "first outside count". A file that cannot be read
-// forbids nothing.
+// A user namespace has only some numbers. A file that cannot be read forbids nothing.
 bool is_mapped(std::string_view path, std::uint32_t id) {
   const auto text = read_file(std::string(path));
-  if (!text) {
-    return true;
-  }
-  for (const std::string_view line : split(*text, '\n')) {
-    std::array<std::uint64_t, 3> fields{};
-    std::size_t count = 0;
-    for (const std::string_view word : split(line, ' ')) {
-      if (!word.empty() && count < fields.size()) {
-        fields[count++] = parse_number<std::uint64_t>(word).value_or(0);
-      }
-    }
-    if (count == fields.size() && id >= fields[0] && id - fields[0] < fields[2]) {
-      return true;
-    }
-  }
-  return false;
+  return !text || is_in_id_map(*text, id);
 }
 
 bool groups_are_denied() {

@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "base/text.h"
 #include "sys/fd.h"
+#include "sys/proc_text.h"
 
 namespace ni::sys {
 
@@ -32,22 +32,12 @@ bool Descendants::add_children_of(int pid) noexcept {
     if (size <= 0) {
       return true;
     }
-    kept = add_numbers({buffer.data(), kept + static_cast<std::size_t>(size)}, buffer.data());
+    const std::size_t filled = kept + static_cast<std::size_t>(size);
+    const TakenPids taken = take_pids({buffer.data(), filled}, pids_, count_);
+    count_ = taken.count;
+    kept = taken.unread;
+    std::memmove(buffer.data(), buffer.data() + filled - kept, kept);
   }
-}
-
-// Each number is followed by a blank; what comes after the last one is the beginning of a number,
-// moved to `unread` for the next read. Its length.
-std::size_t Descendants::add_numbers(std::string_view text, char* unread) noexcept {
-  for (auto end = text.find(' '); end != std::string_view::npos; end = text.find(' ')) {
-    const auto pid = parse_number<int>(text.substr(0, end));
-    if (pid && *pid >= 2 && count_ < pids_.size()) {
-      pids_[count_++] = *pid;
-    }
-    text.remove_prefix(end + 1);
-  }
-  std::memmove(unread, text.data(), text.size());
-  return text.size();
 }
 
 }  // namespace ni::sys

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstddef>
-#include <string_view>
 
 #include "base/types.h"
 
@@ -29,7 +28,6 @@ class Descendants {
 
  private:
   bool add_children_of(int pid) noexcept;
-  std::size_t add_numbers(std::string_view text, char* unread) noexcept;
 
   std::array<int, kMost> pids_;  // the first count_
   std::size_t count_ = 0;

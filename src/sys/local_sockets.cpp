@@ -100,14 +100,9 @@ Result<UniqueFd> connect_local(const std::string& text) {
   return fd;
 }
 
-std::vector<std::string> abstract_names(std::string_view beginning) {
-  constexpr std::size_t kMostTable = std::size_t{8} << 20U;
+std::vector<std::string> parse_abstract_names(std::string_view table, std::string_view beginning) {
   std::vector<std::string> found;
-  const auto table = read_file("/proc/self/net/unix", kMostTable);
-  if (!table) {
-    return found;
-  }
-  for (const std::string_view line : split(*table, '\n')) {
+  for (const std::string_view line : split(table, '\n')) {
     // Num RefCount Protocol Flags Type St Inode Path
     const std::vector<std::string_view> fields = split_words(line);
     if (fields.size() == 8 && fields[7].starts_with(beginning)) {
@@ -117,6 +112,12 @@ std::vector<std::string> abstract_names(std::string_view beginning) {
   std::ranges::sort(found);
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
+}
+
+std::vector<std::string> abstract_names(std::string_view beginning) {
+  constexpr std::size_t kMostTable = std::size_t{8} << 20U;
+  const auto table = read_file("/proc/self/net/unix", kMostTable);
+  return table ? parse_abstract_names(*table, beginning) : std::vector<std::string>();
 }
 
 }  // namespace ni::sys

@@ -37,5 +37,8 @@ Result<UniqueFd> connect_local(const std::string& address);
 
 // The abstract names of our network namespace that begin so, as "@name"; unix(7), /proc/net/unix.
 std::vector<std::string> abstract_names(std::string_view beginning);
+// The same from such a text, each once. Whoever binds a name chooses its bytes: what follows a blank or
+// a line end in it is none of ours.
+std::vector<std::string> parse_abstract_names(std::string_view table, std::string_view beginning);
 
 }  // namespace ni::sys

@@ -1,7 +1,6 @@
 #include "sys/main_thread.h"
 
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <array>
 #include <optional>
@@ -9,6 +8,7 @@
 
 #include "base/text.h"
 #include "sys/descendants.h"
+#include "sys/proc_text.h"
 #include "sys/read_file.h"
 
 namespace ni::sys {
@@ -63,14 +63,6 @@ std::string path_of(Pid pid, std::string_view file) {
   return "/proc/" + number + "/task/" + number + "/" + std::string(file);
 }
 
-// The words of a stat file from the third field on, where the state stands; the second is a name in
-// brackets that may hold anything (proc(5)).
-std::vector<std::string_view> fields_from_state(std::string_view stat) {
-  const auto name_end = stat.rfind(')');
-  return name_end == std::string_view::npos ? std::vector<std::string_view>()
-                                            : split_words(stat.substr(name_end + 1));
-}
-
 // "0" or an address stands there when kernel symbols are hidden.
 std::string read_kernel_function(Pid pid) {
   const auto text = read_file(path_of(pid, "wchan"));
@@ -78,13 +70,11 @@ std::string read_kernel_function(Pid pid) {
   return name.empty() || (name.front() >= '0' && name.front() <= '9') ? "" : std::string(name);
 }
 
-// proc(5): "running", "-1 …" when it waits outside of a call, or the call's number and registers.
 std::string read_system_call(Pid pid) {
   const auto text = read_file(path_of(pid, "syscall"));
   if (!text) return {};
-  const auto words = split_words(*text);
-  const auto number = words.empty() ? std::nullopt : parse_number<long>(words.front());
-  return number && *number >= 0 ? name_of_call(*number) : "";
+  const auto number = parse_system_call(*text);
+  return number ? name_of_call(*number) : "";
 }
 
 std::vector<std::string> read_started(Pid pid) {
@@ -103,16 +93,13 @@ std::vector<std::string> read_started(Pid pid) {
 Result<MainThread> look_at_main_thread(Pid pid) {
   const std::string path = path_of(pid, "stat");
   NI_TRY(const std::string text, read_file(path));
-  const auto fields = fields_from_state(text);
-  if (fields.size() < 13) {
+  const auto stat = parse_proc_stat(text);
+  if (!stat) {
     return Error{.operation = "parse", .subject = path, .code = 0, .reason = "malformed"};
   }
-  const auto ticks = parse_number<std::uint64_t>(fields[11]).value_or(0) +
-                     parse_number<std::uint64_t>(fields[12]).value_or(0);  // 14 and 15 of proc(5)
-  static const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   return MainThread{
-      .state = fields[0].front(),
-      .cpu = Duration(static_cast<Duration::rep>(ticks * (1'000'000'000 / per_second))),
+      .state = stat->state,
+      .cpu = from_ticks(stat->field(14)) + from_ticks(stat->field(15)),  // user and system
       .kernel_function = read_kernel_function(pid),
       .system_call = read_system_call(pid),
       .started = read_started(pid)};
@@ -120,8 +107,8 @@ Result<MainThread> look_at_main_thread(Pid pid) {
 
 char state_of(Pid pid) {
   const auto text = read_file(path_of(pid, "stat"));
-  const auto fields = text ? fields_from_state(*text) : std::vector<std::string_view>();
-  return fields.empty() ? '?' : fields[0].front();
+  const auto stat = text ? parse_proc_stat(*text) : std::nullopt;
+  return stat ? stat->state : '?';
 }
 
 }  // namespace ni::sys

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdint>
 #include <memory>
@@ -16,6 +15,7 @@
 
 #include "base/text.h"
 #include "sys/descendants.h"
+#include "sys/proc_text.h"
 #include "sys/read_file.h"
 
 namespace ni::sys {
@@ -88,44 +88,26 @@ void signal_everyone_left(Signal signal, std::optional<Pid> main_worker) noexcep
 // since Linux 2.6).
 bool is_ending(Pid pid) {
   constexpr std::uint64_t kExiting = 4;
-  constexpr std::uint64_t kKill = 1U << (SIGKILL - 1U);
   const std::string folder = "/proc/" + std::to_string(pid.value());
-  const auto stat = read_file(folder + "/stat");
-  const auto name_end = stat ? stat->rfind(')') : std::string::npos;
-  if (name_end == std::string::npos) {
-    return true;
-  }
-  const auto fields = split_words(trim(std::string_view(*stat).substr(name_end + 1)));
-  if (fields.size() < 7 || fields[0] == "Z" || fields[0] == "X" ||
-      (parse_number<std::uint64_t>(fields[6]).value_or(0) & kExiting) != 0) {
+  const auto text = read_file(folder + "/stat");
+  const auto stat = text ? parse_proc_stat(*text) : std::nullopt;
+  if (!stat || stat->state == 'Z' || stat->state == 'X' || (stat->field(9) & kExiting) != 0) {
     return true;
   }
   const auto status = read_file(folder + "/status");
-  for (const std::string_view line : split(status ? std::string_view(*status) : "", '\n')) {
-    if (line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")) {
-      std::uint64_t pending = 0;
-      const std::string_view digits = trim(line.substr(7));
-      (void)std::from_chars(digits.data(), digits.data() + digits.size(), pending, 16);
-      if ((pending & kKill) != 0) {
-        return true;
-      }
-    }
-  }
-  return false;
+  return status && is_kill_pending(*status);
 }
 
 std::vector<LeftOver> everyone_left(std::size_t most) {
   std::vector<LeftOver> found;
   const auto add = [&](int number) {
     const auto pid = Pid::from(number);
-    const auto stat = pid && found.size() < most
+    const auto text = pid && found.size() < most
                           ? read_file("/proc/" + std::to_string(number) + "/stat")
                           : Result<std::string>(Error{});
-    const auto open = stat ? stat->find('(') : std::string::npos;
-    const auto close = stat ? stat->rfind(')') : std::string::npos;
-    if (open == std::string::npos || close == std::string::npos || close < open) return;
-    if (stat->compare(close, 3, ") Z") == 0 || stat->compare(close, 3, ") X") == 0) return;
-    found.push_back({*pid, printable(stat->substr(open + 1, close - open - 1))});
+    const auto stat = text ? parse_proc_stat(*text) : std::nullopt;
+    if (!stat || stat->state == 'Z' || stat->state == 'X') return;
+    found.push_back({*pid, printable(stat->name)});
   };
   if (::getpid() != 1) {
     for (const int pid : Descendants(*Pid::from(::getpid()))) {

@@ -13,33 +13,27 @@
 #include "sys/fd.h"
 
 namespace ni::sys {
-namespace {
 
-enum class Heard { more, end, refused };
-
-// One datagram, which holds several messages (netlink(7)).
-Heard hear(std::span<const char> datagram,
-           const std::function<void(std::span<const char>)>& found) {
+DumpHeard hear_dump(std::span<const char> datagram,
+                    const std::function<void(std::span<const char>)>& found) {
   while (datagram.size() >= sizeof(::nlmsghdr)) {
     ::nlmsghdr header{};
     std::memcpy(&header, datagram.data(), sizeof header);
     if (header.nlmsg_len < sizeof header || header.nlmsg_len > datagram.size()) {
-      return Heard::refused;
+      return DumpHeard::refused;
     }
     if (header.nlmsg_type == NLMSG_DONE) {
-      return Heard::end;
+      return DumpHeard::end;
     }
     if (header.nlmsg_type == NLMSG_ERROR) {
-      return Heard::refused;
+      return DumpHeard::refused;
     }
     found(datagram.subspan(sizeof header, header.nlmsg_len - sizeof header));
-    datagram =
-        datagram.subspan(std::min<std::size_t>(NLMSG_ALIGN(header.nlmsg_len), datagram.size()));
+    const std::size_t aligned = NLMSG_ALIGN(std::size_t{header.nlmsg_len});
+    datagram = datagram.subspan(std::min(aligned, datagram.size()));
   }
-  return Heard::more;
+  return DumpHeard::more;
 }
-
-}  // namespace
 
 bool dump_sockets(std::span<const char> request,
                   const std::function<void(std::span<const char>)>& found) {
@@ -64,9 +58,10 @@ bool dump_sockets(std::span<const char> request,
     if (size <= 0) {
       return false;
     }
-    const Heard heard = hear(std::span(buffer).first(static_cast<std::size_t>(size)), found);
-    if (heard != Heard::more) {
-      return heard == Heard::end;
+    const DumpHeard heard =
+        hear_dump(std::span(buffer).first(static_cast<std::size_t>(size)), found);
+    if (heard != DumpHeard::more) {
+      return heard == DumpHeard::end;
     }
   }
 }

@@ -14,4 +14,9 @@ namespace ni::sys {
 bool dump_sockets(std::span<const char> request,
                   const std::function<void(std::span<const char>)>& found);
 
+// One datagram of such an answer, which holds several messages (netlink(7)).
+enum class DumpHeard { more, end, refused };
+DumpHeard hear_dump(std::span<const char> datagram,
+                    const std::function<void(std::span<const char>)>& found);
+
 }  // namespace ni::sys

@@ -6,6 +6,7 @@
 
 #include "fuzz/require.h"
 #include "sys/listening.h"
+#include "sys/local_sockets.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
@@ -19,5 +20,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   FUZZ_REQUIRE(ni::sys::parse_listening_unix(text).size() <= lines);
+  const auto names = ni::sys::parse_abstract_names(text, "@nodeinit/");
+  FUZZ_REQUIRE(names.size() <= lines);
+  for (const auto& name : names) {
+    FUZZ_REQUIRE(name.starts_with("@nodeinit/") && text.find(name) != text.npos);
+    FUZZ_REQUIRE(name.find_first_of(" \t\n") == name.npos);
+  }
   return 0;
 }

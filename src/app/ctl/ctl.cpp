@@ -93,6 +93,9 @@ class Connection {
     return sent && *sent == line.size();
   }
 
+  // The other side ended it before it answered.
+  bool is_closed() const { return is_closed_; }
+
   // The next answer; nullopt when none came in time or the other side has gone.
   std::optional<ControlReply> receive(std::optional<Duration> limit) {
     const auto until = sys::now() + limit.value_or(0s);
@@ -111,6 +114,7 @@ class Connection {
       std::array<char, 16384> buffer{};
       const auto received = sys::receive(fd_.get(), buffer);
       if (!received || received->end || input_.size() > wire::kLongestReply) {
+        is_closed_ = true;
         return std::nullopt;
       }
       input_.append(buffer.data(), received->bytes);
@@ -120,6 +124,7 @@ class Connection {
  private:
   sys::UniqueFd fd_;
   std::string input_;
+  bool is_closed_ = false;
 };
 
 std::string why_not(const Error& error, const std::string& address) {
@@ -152,7 +157,7 @@ Result<Connection> connect(const std::string& address) {
   // EAGAIN: many others knock at the same time, connect(2) for local sockets.
   for (const Instant until = sys::now() + kAnswerTime;
        !connected && connected.error().code == EAGAIN && sys::now() < until;) {
-    (void)::poll(nullptr, 0, 10);
+    (void)::poll(nullptr, 0, 2);
     connected = sys::connect_local(address);
   }
   NI_TRY(sys::UniqueFd fd, std::move(connected));
@@ -183,13 +188,22 @@ Result<Connection> connect_to_any(std::span<const std::string> addresses) {
   return *std::move(why);
 }
 
-int show_answers(Connection& connection, const CtlCommand& command) {
+// Asked twice it changes nothing.
+bool is_question(ControlVerb verb) {
+  return verb == ControlVerb::status || verb == ControlVerb::health;
+}
+
+// The exit code; nullopt: a question that was not answered, since nodeinit had to make room for others.
+std::optional<int> show_answers(Connection& connection, const CtlCommand& command) {
   const bool may_take_long = command.request.verb == ControlVerb::reload ||
                              command.request.verb == ControlVerb::stop ||
                              command.request.verb == ControlVerb::events;
   for (;;) {
     const auto reply =
         connection.receive(may_take_long ? std::nullopt : std::optional(kAnswerTime));
+    if (!reply && connection.is_closed() && is_question(command.request.verb)) {
+      return std::nullopt;
+    }
     if (!reply) {
       return command.request.verb == ControlVerb::events ||
                      command.request.verb == ControlVerb::stop
@@ -349,6 +363,25 @@ int import_pm2(const CtlCommand& command) {
   return 0;
 }
 
+// One connection, one request. nullopt: nodeinit had to make room for others, and nothing was done.
+std::optional<int> ask(const CtlCommand& command, std::span<const std::string> addresses) {
+  auto connection = connect_to_any(addresses);
+  if (!connection) {
+    return complain(why_not(connection.error(), addresses.back()));
+  }
+  // From here on a signal ends us, as it ends any program: main() has blocked them for PID 1. But
+  // the SIGTERM to all that is left in the container comes with the end that we wait for.
+  if (command.request.verb == ControlVerb::stop) {
+    (void)std::signal(SIGTERM, SIG_IGN);
+  }
+  sys::unblock_all_signals();
+  if (!connection->send(command.request)) {
+    const auto reply = connection->receive(kAnswerTime);  // it may have said why
+    return reply ? std::optional(complain(printable_lines(reply->message))) : std::nullopt;
+  }
+  return show_answers(*connection, command);
+}
+
 bool is_option(std::string_view word) {
   return word.starts_with("--") && word.size() > 2;
 }
@@ -435,24 +468,20 @@ int run_ctl(std::span<const std::string> words, const std::string& configured) {
     return complain("the control socket is off (setting control)");
   }
   const std::vector<std::string> addresses = control_addresses(setting);
-  auto connection = connect_to_any(addresses);
-  if (!connection) {
-    return complain(why_not(connection.error(), addresses.back()));
-  }
   if (command->show == Show::top) {
-    return show_top(*connection);
+    auto connection = connect_to_any(addresses);
+    return connection ? show_top(*connection)
+                      : complain(why_not(connection.error(), addresses.back()));
   }
-  // From here on a signal ends us, as it ends any program: main() has blocked them for PID 1. But
-  // the SIGTERM to all that is left in the container comes with the end that we wait for.
-  if (command->request.verb == ControlVerb::stop) {
-    (void)std::signal(SIGTERM, SIG_IGN);
+  for (const Instant until = sys::now() + kAnswerTime;;) {
+    if (const auto code = ask(*command, addresses)) {
+      return *code;
+    }
+    if (sys::now() >= until) {
+      return complain("nodeinit has not answered");
+    }
+    (void)::poll(nullptr, 0, 2);
   }
-  sys::unblock_all_signals();
-  if (!connection->send(command->request)) {
-    const auto reply = connection->receive(kAnswerTime);  // it may have said why
-    return complain(reply ? printable_lines(reply->message) : "nodeinit does not listen");
-  }
-  return show_answers(*connection, *command);
 }
 
 }  // namespace ni::app

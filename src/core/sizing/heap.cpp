@@ -162,7 +162,9 @@ std::vector<std::string> with_heap_flags(std::span<const std::string> argv, cons
 }
 
 std::string node_options_with_heap_flags(std::string_view value, const HeapSize& heap) {
-  std::string result(trim(value));
+  // Only a space ends a word there; a line end belongs to the option, which Node then refuses.
+  value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
+  std::string result(value.substr(0, value.find_last_not_of(' ') + 1));
   for (const auto& flag : heap_flags(heap)) {
     result += result.empty() ? "" : " ";
     result += flag;

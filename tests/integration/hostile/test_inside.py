@@ -206,6 +206,44 @@ time.sleep(60)
         squatter.wait()
 
 
+CROWD = """
+import socket, sys, time
+held, end = [], time.monotonic() + 60
+print("here", flush=True)
+while time.monotonic() < end:
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(1)
+    try:
+        s.connect(chr(0) + sys.argv[1])
+        s.sendall(sys.argv[2].encode())
+        held.append(s)
+    except OSError:
+        pass
+    if len(held) > 60:
+        held.pop(0).close()
+"""
+
+
+@pytest.mark.parametrize("says", ["", '{"nodeinit":1,"verb":"events"}\n'], ids=["silent", "followers"])
+def test_a_crowd_at_the_control_socket_keeps_no_health_check_out(program, says):
+    """Of peers that are allowed in, each with dozens of connections."""
+    pid1, _ = program(SERVER)
+    name = f"nodeinit/{os.stat(f'/proc/{pid1.pid}/ns/pid').st_ino}"
+    inside = ["nsenter", "-t", str(pid1.pid), "-p", "-m"]
+    crowds = [subprocess.Popen([*inside, sys.executable, "-c", CROWD, name, says], stdout=subprocess.PIPE) for _ in range(6)]
+    try:
+        for each in crowds:
+            each.stdout.readline()
+        asked = [pid1.ctl("health") for _ in range(20)]
+        assert [each for each in asked if each.code != 0] == []
+        assert pid1.ctl("restart", "0").code == 0
+    finally:
+        for each in crowds:
+            each.kill()  # this is nsenter; Python itself ends with the namespace
+            each.wait()
+    assert pid1.stop() == 0
+
+
 def test_what_is_no_socket_stays_at_the_path_of_the_control_socket(program, tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("data")

@@ -1,5 +1,6 @@
 #include "sys/elf.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -30,6 +31,13 @@ TEST_CASE("what a shared library exports is found, and what it only uses is not"
   REQUIRE(exports);
   CHECK(exports->has == std::vector<bool>{true, false, false});
   CHECK(exports->needed.size() > 1);
+}
+
+TEST_CASE("a FIFO in the place of an executable is an error, at once") {
+  const std::string path = "/tmp/nodeinit-elf-test." + std::to_string(::getpid());
+  REQUIRE(::mkfifo(path.c_str(), 0755) == 0);
+  CHECK_FALSE(read_elf_exports(path, {}));
+  CHECK(::unlink(path.c_str()) == 0);
 }
 
 TEST_CASE("what is no executable is an error") {

@@ -1,6 +1,7 @@
 #include "app/cluster/control.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -205,8 +206,8 @@ TEST_CASE("garbage gets a reason, an endless line is cut off") {
 TEST_CASE("a client that does not read is dropped, and too many clients push out the oldest") {
   Bench bench;
   const sys::UniqueFd deaf = bench.connect();
-  (void)sys::send(deaf.get(),
-                  wire::to_line(wire::ControlRequest{.verb = wire::ControlVerb::events}));
+  const std::string follow = wire::to_line(wire::ControlRequest{.verb = wire::ControlVerb::events});
+  (void)sys::send(deaf.get(), follow);
   bench.turn();
   const std::string noise(64 * 1024, 'n');
   for (int i = 0; i < 200 && bench.control->server().clients() > 0; ++i) {
@@ -215,12 +216,57 @@ TEST_CASE("a client that does not read is dropped, and too many clients push out
   CHECK(bench.control->server().clients() == 0);
 
   std::vector<sys::UniqueFd> crowd;
-  for (std::size_t i = 0; i < loop::LocalServer::kMostClients + 8; ++i) {
+  for (std::size_t i = 0; i < loop::LocalServer::kMostSilent + 8; ++i) {
     crowd.push_back(bench.connect());
     bench.turn();
   }
-  CHECK(bench.control->server().clients() == loop::LocalServer::kMostClients);
+  CHECK(bench.control->server().clients() == loop::LocalServer::kMostSilent);
   CHECK(bench.request({.verb = wire::ControlVerb::status}).ok);
+  for (std::size_t i = 0; i < loop::LocalServer::kMostClients + 8; ++i) {
+    crowd.push_back(bench.connect());
+    (void)bench.ask(crowd.back().get(), follow);
+  }
+  CHECK(bench.control->server().clients() ==
+        loop::LocalServer::kMostSilent + loop::LocalServer::kMostClients);
+  CHECK(bench.request({.verb = wire::ControlVerb::status}).ok);
+}
+
+TEST_CASE("who has asked is not pushed out by those who ask nothing") {
+  Bench bench;
+  const sys::UniqueFd waiting = bench.connect();
+  (void)bench.ask(waiting.get(),
+                  wire::to_line(wire::ControlRequest{.verb = wire::ControlVerb::reload}));
+  std::vector<sys::UniqueFd> crowd;
+  for (std::size_t i = 0; i < 2 * loop::LocalServer::kMostSilent; ++i) {
+    crowd.push_back(bench.connect());
+    bench.turn();
+  }
+  bench.control->rollout_ended(ProgramId{}, true, "");
+  const auto reply = wire::parse_control_reply(bench.ask(waiting.get(), ""));
+  REQUIRE(reply);
+  CHECK(reply->ok);
+}
+
+TEST_CASE("who has asked before it is accepted is answered with that") {
+  Bench bench;
+  const std::string question =
+      wire::to_line(wire::ControlRequest{.verb = wire::ControlVerb::health, .live = true});
+  std::vector<sys::UniqueFd> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(bench.connect());
+    REQUIRE(sys::send(clients.back().get(), question));
+  }
+  std::size_t answered = 0;
+  for (std::size_t turns = 1; turns <= clients.size(); ++turns) {
+    uv_run(&bench.loop, UV_RUN_NOWAIT);
+    answered = 0;
+    for (const sys::UniqueFd& client : clients) {
+      std::array<char, 1> first{};
+      answered += ::recv(client.get(), first.data(), 1, MSG_PEEK | MSG_DONTWAIT) == 1 ? 1 : 0;
+    }
+    CHECK(answered >= turns);
+  }
+  CHECK(answered == clients.size());
 }
 
 TEST_CASE("a path is a socket for its owner alone, replaces a dead one, and is gone afterwards") {

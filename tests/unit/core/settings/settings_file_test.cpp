@@ -146,3 +146,17 @@ TEST_CASE("a wrong line of an environment file is told by its number, without it
   CHECK(to_string(problems[1]) == "env:3: not a NAME=VALUE line");
   CHECK(to_string(problems[2]) == "env:4: the quote is not closed, or text follows it");
 }
+
+TEST_CASE(
+    "letters of any script where TOML wants none are a problem with a place; in texts they stay") {
+  for (const char* const text :
+       {"\xEF\xBB\x84", "name = \u00e4", "\u3041 = 1", "workers = 2 \u0401"}) {
+    const Texts problems = problems_of(text);
+    REQUIRE_FALSE(problems.empty());
+    CHECK(problems[0].starts_with("/etc/nodeinit.toml:1:"));
+  }
+  const WrittenFile file =
+      read_settings_file("command = \"\"\"node \\\n  \u00e4\u3041.js\"\"\"  # \u0401\n", "f");
+  CHECK(file.problems.empty());
+  CHECK(file.top.command == Texts{"node", "\u00e4\u3041.js"});
+}

@@ -154,6 +154,9 @@ TEST_CASE("the flags stand before the user's options, or at the end of NODE_OPTI
         "--max-old-space-size=194 --max-semi-space-size=2");
   CHECK(node_options_with_heap_flags(" --inspect ", {16, 1}) ==
         "--inspect --max-old-space-size=16 --max-semi-space-size=1");
+  // What Node would refuse, it refuses: a line end is no space to it.
+  CHECK(node_options_with_heap_flags("--inspect\n", {16, 1}) ==
+        "--inspect\n --max-old-space-size=16 --max-semi-space-size=1");
   CHECK(is_node("node"));
   CHECK(is_node("/opt/nodejs"));
   CHECK_FALSE(is_node("nodemon"));
