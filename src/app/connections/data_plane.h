@@ -90,6 +90,7 @@ class DataPlane {
   }
   // The event loop's delays of a live worker, if they are measured; nullptr: no such worker.
   const LoopDelay* loop_delay(Incarnation worker) const { return primary_.loop_delay(worker); }
+  bool handles_usr1(Incarnation worker) const { return primary_.handles_usr1(worker); }
   bool is_unresponsive(Incarnation worker) const { return primary_.is_unresponsive(worker); }
   void excuse(Incarnation worker);
   // The program's settings were read again. Its balance and slots stay as they are.

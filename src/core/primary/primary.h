@@ -164,6 +164,8 @@ class Primary {
   bool ask_connections(Incarnation worker);
   // nullptr: no such worker.
   const LoopDelay* loop_delay(Incarnation worker) const;
+  // By a handler of its program, as its module has said last.
+  bool handles_usr1(Incarnation worker) const;
 
   std::vector<PrimaryAction> take_actions() { return std::exchange(actions_, {}); }
 
@@ -228,6 +230,7 @@ class Primary {
     bool told_unresponsive = false;
     bool owes_count = false;    // of its connections
     std::uint64_t counted = 0;  // as it said last
+    bool handles_usr1 = false;  // the same
     std::uint64_t given = 0;    // of those that it counts next time: by us
   };
   struct Connection {

@@ -209,6 +209,11 @@ void Primary::excuse(Incarnation id, Instant now) {
   worker->handles.wait_anew(now);
 }
 
+bool Primary::handles_usr1(Incarnation id) const {
+  const auto it = workers_.find(id);
+  return it != workers_.end() && it->second.handles_usr1;
+}
+
 const LoopDelay* Primary::loop_delay(Incarnation id) const {
   const auto it = workers_.find(id);
   return it == workers_.end() ? nullptr : &it->second.loop_delay;
