@@ -160,6 +160,7 @@
       if (server && typeof server.getConnections === 'function') servers.add(server);
       return getServer.call(this, server, options, function () {
         channel.unref();
+        if (process.listenerCount('SIGUSR1') > 0) tellCount(false); // its own: `ctl stack` sends none
         return callback.apply(this, arguments);
       });
     };
@@ -203,9 +204,11 @@
       const hears =
         process.listenerCount('message') > ownListeners ||
         (cluster.worker !== undefined && cluster.worker.listenerCount('message') > 0);
-      tell(Object.assign({ cmd: CONNECTIONS, count: accepted, asked, hears }, counted.figures()));
+      const usr1 = process.listenerCount('SIGUSR1') > 0;
+      tell(Object.assign({ cmd: CONNECTIONS, count: accepted, asked, hears, usr1 }, counted.figures()));
     };
 
+    setTimeout(() => process.listenerCount('SIGUSR1') > 0 && tellCount(false), 1000).unref(); // who never listens
     // ---- Retirement.
     const symbolOf = (object, description) =>
       Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === description);

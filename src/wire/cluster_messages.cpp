@@ -169,10 +169,12 @@ Result<WorkerMessage> parse_worker_message(std::string_view line) {
   if (cmd.equals(kConnections)) {
     const std::int64_t count = message.at("count").integer().value_or(-1);
     if (count < 0) return malformed("connections without a count");
-    return WorkerMessage(ConnectionsCounted{.count = static_cast<std::uint64_t>(count),
-                                            .asked = message.at("asked").boolean().value_or(true),
-                                            .hears = message.at("hears").boolean().value_or(true),
-                                            .signals = parse_worker_signals(message)});
+    return WorkerMessage(
+        ConnectionsCounted{.count = static_cast<std::uint64_t>(count),
+                           .asked = message.at("asked").boolean().value_or(true),
+                           .hears = message.at("hears").boolean().value_or(true),
+                           .handles_usr1 = message.at("usr1").boolean().value_or(false),
+                           .signals = parse_worker_signals(message)});
   }
   if (cmd.equals(kRetire)) {
     return parse_retirement(message);

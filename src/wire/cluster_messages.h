@@ -69,10 +69,11 @@ struct Reply {  // to a newconn
 struct HandleAck {};
 struct HandleNack {};
 struct ConnectionsCounted {
-  std::uint64_t count;      // since the worker began
-  bool asked = true;        // false: it was time to tell, or the worker leaves
-  bool hears = true;        // the program listens to messages; false: it answers none
-  WorkerSignals signals{};  // none unless it was asked for requests, too
+  std::uint64_t count;        // since the worker began
+  bool asked = true;          // false: it was time to tell, or the worker leaves
+  bool hears = true;          // the program listens to messages; false: it answers none
+  bool handles_usr1 = false;  // by the program's own handler, not by Node's
+  WorkerSignals signals{};    // none unless it was asked for requests, too
 };
 // How far a worker is that was asked to retire; what the module inside says of itself.
 struct Retirement {

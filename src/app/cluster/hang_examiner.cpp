@@ -6,7 +6,6 @@
 #include "sys/main_thread.h"
 
 namespace ni::app {
-namespace {
 
 std::optional<ThreadLook> look_at(Pid pid) {
   auto seen = sys::look_at_main_thread(pid);
@@ -19,8 +18,6 @@ std::optional<ThreadLook> look_at(Pid pid) {
                     .system_call = std::move(seen->system_call),
                     .started = std::move(seen->started)};
 }
-
-}  // namespace
 
 void HangExaminer::suspect(const event::Unresponsive& event, Pid pid, Instant now) {
   // Without /proc nothing is found, and it is judged by its silence alone.

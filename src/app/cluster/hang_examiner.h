@@ -12,6 +12,9 @@
 
 namespace ni::app {
 
+// nullopt: it is gone, or there is no /proc.
+std::optional<ThreadLook> look_at(Pid pid);
+
 class HangExaminer {
  public:
   static constexpr Duration kBetweenLooks = 250ms;

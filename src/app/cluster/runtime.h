@@ -80,6 +80,8 @@ class Runtime final : public Host {
 
   // runtime_status.cpp
   StatusReport status() const;
+  std::optional<SlotStatus::Inspector> inspector_of(const SlotStatus& slot,
+                                                    const Launcher& launcher) const;
 
   const Supervisor& supervisor() const { return supervisor_; }
 

@@ -46,9 +46,30 @@ StatusReport Runtime::status() const {
       if (delay != nullptr && delay->count() > 0) {
         slot.loop_delay = delay->last();
       }
+      slot.inspector = inspector_of(slot, launcher_of(deployed.id));
     }
   }
   return report;
+}
+
+std::optional<SlotStatus::Inspector> Runtime::inspector_of(const SlotStatus& slot,
+                                                           const Launcher& launcher) const {
+  const auto worker = slot.worker ? supervisor_.workers().find(Incarnation{*slot.worker})
+                                  : supervisor_.workers().end();
+  if (worker == supervisor_.workers().end() || !slot.pid || !launcher.is_known_node()) {
+    return std::nullopt;
+  }
+  const auto chain = chains_.find(worker->first);
+  const bool is_chain = chain != chains_.end();
+  if (is_chain && !chain->second.program) {
+    return std::nullopt;
+  }
+  return SlotStatus::Inspector{
+      .pid = is_chain ? *chain->second.program : *slot.pid,
+      .port = launcher.inspector_port(worker->second.inspector.value_or(0)),
+      .usr1 = data_plane_.handles_usr1(worker->first) ? "program"
+              : worker->second.module_inside          ? "node"
+                                                      : "unknown"};
 }
 
 Result<void> Runtime::open_control() {

@@ -93,6 +93,7 @@ class DataPlane {
   Duration latest_loop_delay(Incarnation worker, Instant now) const {
     return primary_.latest_loop_delay(worker, now);
   }
+  bool handles_usr1(Incarnation worker) const { return primary_.handles_usr1(worker); }
   bool is_unresponsive(Incarnation worker) const { return primary_.is_unresponsive(worker); }
   void excuse(Incarnation worker);
   // The program's settings were read again. Its balance and slots stay as they are.

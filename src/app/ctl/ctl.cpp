@@ -16,6 +16,7 @@
 #include "app/adoption/adopted.h"
 #include "app/adoption/messenger.h"
 #include "app/cluster/control.h"
+#include "app/ctl/inspection.h"
 #include "app/ctl/verbs_elsewhere.h"
 #include "app/invocation/evaluating_files.h"
 #include "app/invocation/options.h"
@@ -47,25 +48,36 @@ constexpr std::string_view kHelp =
     "  signal SIGNAL [SLOT]      to every worker, or to one\n"
     "  health [live|ready]       exit code 0 or 1; for HEALTHCHECK and probes\n"
     "  events                    follow what happens\n"
+    "  stack SLOT                the JavaScript that its worker runs now, also in an endless loop\n"
+    "  cpu-profile SLOT [10s]    .cpuprofile for DevTools, on stdout\n"
+    "  heap-snapshot SLOT        .heapsnapshot for DevTools, on stdout; its worker waits "
+    "meanwhile\n"
+    "  heap-stats SLOT           figures of V8's heap, as JSON\n"
+    "  report SLOT               Node's diagnostic report, as JSON, without the environment\n"
     "  import-pm2 FILE           print a PM2 ecosystem file as TOML; --env NAME adds env_NAME\n\n"
     "  --program NAME            where several programs run\n"
     "  --control ADDRESS         in place of the setting `control`\n";
 
-constexpr std::array<std::string_view, 11> kVerbs = {"status",  "top",  "reload",    "scale",
-                                                     "restart", "stop", "signal",    "health",
-                                                     "events",  "help", "import-pm2"};
+constexpr std::array<std::string_view, 16> kVerbs = {
+    "status",      "top",           "reload",     "scale", "restart",    "stop",
+    "signal",      "health",        "events",     "help",  "import-pm2", "stack",
+    "cpu-profile", "heap-snapshot", "heap-stats", "report"};
 
 constexpr Duration kAnswerTime = 5s;
+constexpr Duration kLongestProfile = 600s;
 
 // Which verbs an option is for. --control is for all that ask a running nodeinit.
 struct VerbOption {
   std::string_view option;
-  std::array<std::string_view, 3> verbs;
+  std::array<std::string_view, 8> verbs;
 };
-constexpr std::array<VerbOption, 4> kVerbOptions = {{{"--json", {"status"}},
-                                                     {"--quick", {"stop"}},
-                                                     {"--program", {"scale", "restart", "signal"}},
-                                                     {"--env", {"import-pm2"}}}};
+constexpr std::array<VerbOption, 4> kVerbOptions = {
+    {{"--json", {"status"}},
+     {"--quick", {"stop"}},
+     {"--program",
+      {"scale", "restart", "signal", "stack", "cpu-profile", "heap-snapshot", "heap-stats",
+       "report"}},
+     {"--env", {"import-pm2"}}}};
 
 Error usage(std::string reason) {
   return Error{.operation = "understand", .subject = "ctl", .code = 0, .reason = std::move(reason)};
@@ -317,10 +329,18 @@ Result<void> take_operands(CtlCommand& command, std::string_view verb,
       return usage("scale needs N, +K or -K, from 1 to 1024");
     }
     request.amount = text.starts_with('-') ? -static_cast<int>(*amount) : static_cast<int>(*amount);
-  } else if (verb == "restart" || verb == "signal") {
+  } else if (verb == "restart" || verb == "signal" || is_inspection(verb)) {
     const bool is_signal = verb == "signal";
+    if (verb == "cpu-profile" && words.size() == 2) {
+      command.time = parse_duration(words[1]);
+      if (!command.time || *command.time == 0s || *command.time > kLongestProfile) {
+        return usage("cpu-profile takes a time such as 10s, up to 10m");
+      }
+      words = words.first(1);
+    }
     if (!count(1, is_signal ? 2 : 1)) {
-      return usage(is_signal ? "signal needs SIGNAL and perhaps SLOT" : "restart needs SLOT");
+      return usage(is_signal ? "signal needs SIGNAL and perhaps SLOT"
+                             : std::string(verb) + " needs SLOT");
     }
     if (is_signal && !(request.signal = parse_signal(words[0]))) {
       return usage("\"" + printable(words[0], 40) + "\" is no signal");
@@ -347,6 +367,25 @@ Result<void> take_operands(CtlCommand& command, std::string_view verb,
     return usage(std::string(verb) + " takes no \"" + printable(words[0], 40) + "\"");
   }
   return {};
+}
+
+// Of the slot PID 1 knows the worker; all else is between that one and us.
+int inspect_slot(Connection& connection, const CtlCommand& command) {
+  const auto reply = connection.send({.verb = ControlVerb::status})
+                         ? connection.receive(kAnswerTime)
+                         : std::nullopt;
+  if (!reply || !reply->ok) {
+    return complain("nodeinit has not answered");
+  }
+  const wire::Json slot =
+      find_slot(reply->data.at("programs"), command.request.program, *command.request.slot);
+  if (!slot) {
+    return complain(
+        "there is no such slot; nodeinit ctl status lists them, and --program NAME says "
+        "whose where several programs run");
+  }
+  const auto done = inspect(command.verb, slot, command.time);
+  return done ? 0 : complain(printable_lines(to_string(done.error())));
 }
 
 int import_pm2(const CtlCommand& command) {
@@ -431,7 +470,9 @@ Result<CtlCommand> parse_ctl(std::span<const std::string> words) {
                  : verb == "top"        ? Show::top
                  : verb == "events"     ? Show::events
                  : verb == "import-pm2" ? Show::import_pm2
+                 : is_inspection(verb)  ? Show::inspection
                                         : Show::answer;
+  command.verb = verb;
   constexpr std::array kRequests = {ControlVerb::status, ControlVerb::health,  ControlVerb::reload,
                                     ControlVerb::scale,  ControlVerb::restart, ControlVerb::stop,
                                     ControlVerb::signal, ControlVerb::events};
@@ -468,10 +509,12 @@ int run_ctl(std::span<const std::string> words, const std::string& configured) {
     return complain("the control socket is off (setting control)");
   }
   const std::vector<std::string> addresses = control_addresses(setting);
-  if (command->show == Show::top) {
+  if (command->show == Show::top || command->show == Show::inspection) {
     auto connection = connect_to_any(addresses);
-    return connection ? show_top(*connection)
-                      : complain(why_not(connection.error(), addresses.back()));
+    if (!connection) {
+      return complain(why_not(connection.error(), addresses.back()));
+    }
+    return command->show == Show::top ? show_top(*connection) : inspect_slot(*connection, *command);
   }
   for (const Instant until = sys::now() + kAnswerTime;;) {
     if (const auto code = ask(*command, addresses)) {

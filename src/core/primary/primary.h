@@ -166,6 +166,8 @@ class Primary {
   const LoopDelay* loop_delay(Incarnation worker) const;
   // Of its latest answer, or so far of the one that is still to come. Zero: none is known.
   Duration latest_loop_delay(Incarnation worker, Instant now) const;
+  // By a handler of its program, as its module has said last.
+  bool handles_usr1(Incarnation worker) const;
 
   std::vector<PrimaryAction> take_actions() { return std::exchange(actions_, {}); }
 
@@ -230,6 +232,7 @@ class Primary {
     bool told_unresponsive = false;
     bool owes_count = false;    // of its connections
     std::uint64_t counted = 0;  // as it said last
+    bool handles_usr1 = false;  // the same
     std::uint64_t given = 0;    // of those that it counts next time: by us
   };
   struct Connection {

@@ -130,6 +130,7 @@ void Primary::counted(Incarnation id, Worker& worker, const wire::ConnectionsCou
   if (says.asked) worker.owes_count = false;
   const std::uint64_t fresh = says.count - std::min(says.count, worker.counted);
   worker.counted = says.count;
+  worker.handles_usr1 = says.handles_usr1;
   const std::uint64_t given = std::exchange(worker.given, 0);
   counters_[worker.place.program].slots[worker.place.slot].accepted +=
       fresh - std::min(fresh, given);

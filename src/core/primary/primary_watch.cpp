@@ -217,6 +217,11 @@ Duration Primary::latest_loop_delay(Incarnation id, Instant now) const {
   return std::max(worker.loop_delay.last(), waits ? now - worker.handles.since() : Duration(0));
 }
 
+bool Primary::handles_usr1(Incarnation id) const {
+  const auto it = workers_.find(id);
+  return it != workers_.end() && it->second.handles_usr1;
+}
+
 const LoopDelay* Primary::loop_delay(Incarnation id) const {
   const auto it = workers_.find(id);
   return it == workers_.end() ? nullptr : &it->second.loop_delay;

@@ -47,7 +47,8 @@ SlotStatus status_of(const Supervisor& supervisor, const Slot& slot, Instant now
                     .replacing = slot.successor.has_value(),
                     .cpu_time = {},
                     .memory = {},
-                    .loop_delay = {}};
+                    .loop_delay = {},
+                    .inspector = {}};
   const auto worker =
       slot.current ? supervisor.workers().find(*slot.current) : supervisor.workers().end();
   if (worker != supervisor.workers().end()) {
@@ -87,6 +88,11 @@ wire::Json to_json(const SlotStatus& slot) {
   }
   if (slot.loop_delay) {
     json.set("loop_delay_ms", static_cast<double>(slot.loop_delay->count()) / 1e6);
+  }
+  if (slot.inspector) {
+    json.set("inspector", wire::Json::object({{"pid", slot.inspector->pid.value()},
+                                              {"port", slot.inspector->port},
+                                              {"usr1", slot.inspector->usr1}}));
   }
   return json;
 }

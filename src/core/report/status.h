@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/types.h"
@@ -28,6 +29,12 @@ struct SlotStatus {
   std::optional<Duration> cpu_time;
   std::optional<Bytes> memory;
   std::optional<Duration> loop_delay;
+  struct Inspector {        // of a worker that is known to run Node
+    Pid pid;                // below the worker's, where that is a command that was adopted from
+    int port = 0;           // where it listens if it is open; 0: wherever there was room
+    std::string_view usr1;  // whose handler SIGUSR1 has: "node", "program" or "unknown"
+  };
+  std::optional<Inspector> inspector;
 };
 
 struct ProgramStatus {

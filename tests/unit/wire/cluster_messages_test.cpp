@@ -113,6 +113,8 @@ TEST_CASE("the primary's lines are those that Node's own primary writes") {
   CHECK(ask_connections_line(true) ==
         "{\"cmd\":\"NODE_NODEINIT_CONNECTIONS\",\"requests\":true}\n");
   CHECK(parsed<ConnectionsCounted>(R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":7})").count == 7);
+  CHECK(parsed<ConnectionsCounted>(R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":7,"usr1":true})")
+            .handles_usr1);
   CHECK(handle_ack_line() == "{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
 }
 

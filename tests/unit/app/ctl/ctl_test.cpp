@@ -1,5 +1,6 @@
 #include "app/ctl/ctl.h"
 
+#include "app/ctl/inspection.h"
 #include "base/types.h"
 #include "core/report/ctl_view.h"
 #include "support/catch.h"
@@ -91,6 +92,40 @@ TEST_CASE("wrong words are refused with what would be right") {
   CHECK(refusal({"health", "alive"}) == "health is asked as live or ready");
   CHECK(refusal({"reload", "now"}) == "reload takes no \"now\"");
   CHECK(refusal({"status", "--jsno"}) == "unknown option or missing value: --jsno");
+  CHECK(refusal({"stack"}) == "stack needs SLOT");
+  CHECK(refusal({"heap-snapshot", "0", "1"}) == "heap-snapshot needs SLOT");
+  CHECK(refusal({"report", "x"}) == "\"x\" is no slot; slots are 0, 1, …");
+  CHECK(refusal({"cpu-profile", "0", "1h"}) == "cpu-profile takes a time such as 10s, up to 10m");
+  CHECK(refusal({"cpu-profile", "0", "0s"}) == "cpu-profile takes a time such as 10s, up to 10m");
+}
+
+TEST_CASE("what a worker does is asked of a slot, for a time") {
+  const auto command = parse_ctl(Words{"cpu-profile", "2", "30s", "--program", "web"});
+  REQUIRE(command);
+  CHECK(command->show == CtlCommand::Show::inspection);
+  CHECK(command->request.slot == 2U);
+  CHECK(command->request.program == "web");
+  CHECK(command->time == 30s);
+  CHECK_FALSE(parse_ctl(Words{"cpu-profile", "2"})->time);
+}
+
+TEST_CASE("a slot is looked for in the program that was named, or in the only one") {
+  const Json web = Json::object({{"name", "web"}, {"slots", Json::array({worker(0, 12, 1)})}});
+  const Json jobs = Json::object({{"name", "jobs"}, {"slots", Json::array({worker(3, 15, 1)})}});
+  CHECK(find_slot(Json::array({web}), "", 0).at("pid").integer() == 12);
+  CHECK(find_slot(Json::array({web, jobs}), "jobs", 3).at("pid").integer() == 15);
+  CHECK_FALSE(find_slot(Json::array({web, jobs}), "", 0));
+  CHECK_FALSE(find_slot(Json::array({web, jobs}), "web", 3));
+  CHECK_FALSE(find_slot(Json(), "", 0));
+}
+
+TEST_CASE("a worker that is no Node, or is not there, is not inspected") {
+  const auto bun = inspect("stack", worker(0, 12, 1), {});
+  REQUIRE_FALSE(bun);
+  CHECK(bun.error().reason == "its worker is no Node that nodeinit knows");
+  const auto none = inspect("stack", Json::object({{"slot", 1}}), {});
+  REQUIRE_FALSE(none);
+  CHECK(to_string(none.error()) == "cannot inspect slot 1: it has no worker");
 }
 
 TEST_CASE("status is a table that a person can read") {

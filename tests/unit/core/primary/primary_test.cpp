@@ -387,7 +387,9 @@ TEST_CASE("a worker is asked for requests as soon as it is online, and may tell 
   (void)world.take<act::Send>();
   world.say(kFirst, R"({"cmd":"NODE_CLUSTER","act":"online","seq":7})");
   CHECK(world.take<act::Send>().empty());  // it owes an answer still
-  world.say(kFirst, R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":1,"asked":false})");
+  CHECK_FALSE(world.primary.handles_usr1(kFirst));
+  world.say(kFirst, R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":1,"asked":false,"usr1":true})");
+  CHECK(world.primary.handles_usr1(kFirst));
   world.say(kFirst, R"({"cmd":"NODE_CLUSTER","act":"online","seq":8})");
   CHECK(world.take<act::Send>().empty());
   world.say(kFirst, R"({"cmd":"NODE_NODEINIT_CONNECTIONS","count":1,"asked":true,"requests":{}})");
