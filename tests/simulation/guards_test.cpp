@@ -312,3 +312,18 @@ TEST_CASE("a successor that says it is not ready takes over when it says that it
   CHECK(world.supervisor().is_ready());
   require_lawful(world);
 }
+
+TEST_CASE("whoever changes its mind all the time is followed, and fills no log") {
+  World world(107, {}, {web(2)}, {.start_time = 1s});
+  world.start();
+  world.run_for(30s);
+  const auto& program = world.supervisor().programs()[0];
+  const Incarnation fickle = *program.slots[0].current;
+  const std::size_t before = world.reports();
+  for (int i = 0; i < 1000; ++i) {
+    world.tell(event::SaidAvailable{fickle, i % 2 == 1, "now"});
+    CHECK(program.served.size() == (i % 2 == 1 ? 2 : 1));
+  }
+  CHECK(world.reports() - before == 20);
+  require_lawful(world);
+}

@@ -179,6 +179,7 @@ void World::perform(const Action& action) {
           [&](const action::RolloutEnded& ended) { rollouts_.push_back(ended); },
           [&](const action::Finish& finish) { finished_ = finish; },
           [&](const action::Report& report) {
+            ++reports_;
             law(report.plain.value_or(report.message).find(kSecret) == std::string::npos,
                 "what a program has said last is told in full reports alone");
           },

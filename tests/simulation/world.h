@@ -60,6 +60,7 @@ class World {
   const std::vector<action::RolloutEnded>& rollouts() const { return rollouts_; }
   std::uint64_t steps() const { return steps_; }
   unsigned spawns() const { return spawns_; }
+  std::size_t reports() const { return reports_; }
   // The fewest workers that could take connections at any step since the last call.
   std::size_t take_least_ready();
   Random& random() { return random_; }
@@ -137,6 +138,7 @@ class World {
   std::uint64_t order_ = 0;
   std::uint64_t steps_ = 0;
   unsigned spawns_ = 0;
+  std::size_t reports_ = 0;
   int last_pid_ = 1;
   std::map<Pid, Process> processes_;
   std::priority_queue<Later, std::vector<Later>, std::greater<>> queue_;

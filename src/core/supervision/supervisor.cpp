@@ -222,21 +222,26 @@ void Supervisor::handle(const event::SaidAvailable& event, Turn turn) {
 
 void Supervisor::set_available(Worker& worker, bool available, const std::string& reason,
                                Turn turn) {
+  constexpr unsigned kMostTold = 20;  // of one worker: its word must not fill the log
   if (std::exchange(worker.unavailable, !available) == !available) {
     return;
   }
-  if (available) {
-    report(LogLevel::info, "worker_available", "says that it is ready", &worker, turn);
-    if (std::exchange(worker.ready_but_for_its_word, false)) {
-      input(worker, WorkerInput::ready, turn);
+  const std::string at_last =
+      ++worker.times_told == kMostTold ? " (and has so often that it is not told any more)" : "";
+  const std::string says = available ? "says that it is ready" : "says that it is not ready";
+  const std::string then = available ? "" : ": it gets no new connections while others are";
+  const Told told(says + then + at_last,
+                  says + (reason.empty() ? "" : " (" + reason + ")") + then + at_last);
+  if (worker.times_told <= kMostTold) {
+    if (available) {
+      report(LogLevel::info, "worker_available", told, &worker, turn);
+    } else {
+      report(LogLevel::warn, "worker_unavailable", told, &worker, turn);
     }
-    return;
   }
-  const std::string says = "says that it is not ready";
-  const std::string then = ": it gets no new connections while others are";
-  report(LogLevel::warn, "worker_unavailable",
-         Told(says + then, says + (reason.empty() ? "" : " (" + reason + ")") + then), &worker,
-         turn);
+  if (available && std::exchange(worker.ready_but_for_its_word, false)) {
+    input(worker, WorkerInput::ready, turn);
+  }
 }
 
 void Supervisor::handle(const event::Leaving& event, Turn turn) {

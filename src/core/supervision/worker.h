@@ -106,6 +106,7 @@ struct Worker {
   bool asked_for_socket = false;
   bool said_ready = false;              // process.send('ready')
   bool unavailable = false;             // it said nodeinit:not-ready last
+  unsigned times_told = 0;              // of its changes of mind
   bool ready_but_for_its_word = false;  // while unavailable and not ready yet
   bool listens_by_itself = false;       // with sockets that are not ours
   bool leaving = false;             // the program itself said that it goes (exitedAfterDisconnect)

@@ -130,7 +130,7 @@ def test_a_second_sigterm_stops_at_once(place):
     hanging = http.burst(port, "/slow?ms=60000", 2, timeout=30)
     time.sleep(0.5)
     pid1.send(signal.SIGTERM)
-    time.sleep(0.5)
+    time.sleep(1.2)
     assert pid1.running()
     began = time.monotonic()
     pid1.stop(timeout=10)

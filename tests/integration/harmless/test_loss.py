@@ -117,7 +117,7 @@ def test_the_same_signal_again_hurries(program):
     time.sleep(0.2)
     pid1.send(signal.SIGTERM)
     pid1.wait_line("stopping")
-    time.sleep(0.4)
+    time.sleep(1.2)
     assert seconds(lambda: pid1.stop(signal.SIGTERM)) < 3.5
     assert "quick stop" in pid1.err
 

@@ -128,7 +128,10 @@ def test_a_second_signal_is_quick_and_names_whom_it_had_to_kill(start):
     victim = min(service.pids())
     os.kill(victim, signal.SIGSTOP)
     service.pid1.send(signal.SIGTERM)
-    time.sleep(0.5)
+    service.pid1.wait_line("stopping")
+    service.pid1.send(signal.SIGTERM)  # so soon it is the same wish
+    time.sleep(1.2)
+    assert "quick stop" not in service.pid1.err
     began = time.monotonic()
     assert service.pid1.stop() == 137, service.pid1.told()
     assert 1 < time.monotonic() - began < 4
