@@ -212,7 +212,9 @@ void Runtime::turn() {
   was_ready_ = was_ready_ || supervisor_.is_ready();
   follow_limits();
   starts_.hurry(supervisor_.phase() >= Phase::stopping, sys::now());
-  listen_probe_.look(supervisor_, sys::now());
+  if (events_.empty()) {  // one that has asked for a socket in this turn has it already
+    listen_probe_.look(supervisor_, sys::now());
+  }
   guards_.act(sys::now());
   load_scaler_.act(sys::now());
   look_for_kills();

@@ -1,7 +1,10 @@
 """What a worker, or another process of its user, does to PID 1: it goes on answering, and acts with no rights for them."""
 
 import os
+import re
 import resource
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -251,6 +254,25 @@ def test_what_is_no_socket_stays_at_the_path_of_the_control_socket(program, tmp_
     assert pid1.wait() == 78
     assert precious.read_text() == "data"
     assert f"{precious} (NODEINIT_CONTROL)" in pid1.err
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="wants strace")
+def test_a_worker_with_its_socket_from_pid1_is_not_taken_for_one_with_a_socket_of_its_own(program):
+    """PID 1 loses the CPU when it has just sent the socket, until it is time to look at who has not asked for one."""
+    pid1, _ = program(SERVER, workers=1)
+    delay = ["strace", "-qq", "-e", "trace=sendmsg", "-e", "inject=sendmsg:delay_exit=3000000", "-o", "/dev/null", "-p", str(pid1.pid)]
+    slow = subprocess.Popen(delay)
+    try:
+        pid1.wait_for(lambda: "TracerPid:\t0\n" not in Path(f"/proc/{pid1.pid}/status").read_text(), what="strace")
+        pid1.send(signal.SIGTTIN)  # one more worker
+        pid1.wait_line(r"slot 1: worker \d+ (is ready|listens on port)")
+    finally:
+        slow.terminate()
+        slow.wait()
+    pid1.wait_line(r"slot 1: worker \d+ is ready")
+    assert "by itself" not in pid1.err
+    assert len(pid1.workers()) == 2
+    assert pid1.stop() == 0
 
 
 HOLD = """
