@@ -326,12 +326,11 @@ Result<std::string> Inspector::evaluate(std::string_view body) {
 // is closed when the loop has turned, or, where that takes long, now and then.
 bool Inspector::close() {
   if (!opened_by_us_ || ended_) return true;
-  const auto turned =
-      call("Runtime.evaluate",
-           guarded("const t=require('timers').setImmediate;"
-                   "return new Promise(r=>{const f=n=>n?t(f,n-1):r('');f(3)})",
-                   true),
-           kTurning);
+  const auto turned = call("Runtime.evaluate",
+                           guarded("const t=require('timers').setImmediate;"
+                                   "return new Promise(r=>{const f=n=>n?t(f,n-1):r('');f(3)})",
+                                   true),
+                           kTurning);
   // An error: it has ended.
   (void)begin_call("Runtime.evaluate",
                    guarded(fmt::format("const{{close}}=require('inspector'),t=require('timers')"

@@ -140,6 +140,17 @@ def asked(pid1, *words):
     return done.out
 
 
+def test_a_busy_worker_is_asked_again_and_again_and_its_inspector_stays_closed(start):
+    pid1 = start()
+    get(pid1, "/busy")
+    for _ in range(5):
+        asked(pid1, "heap-stats", "0")
+    pid1.wait_for(lambda: not listens(pid1), what="the inspector's port to be closed")
+    get(pid1, "/")  # its event loop has turned since
+    assert not listens(pid1)
+    assert pid1.err.count("Debugger attached.") == 5
+
+
 def test_an_inspector_that_was_open_stays_open(start):
     pid1 = start(workers=2, options=["--inspect"])
     assert listens(pid1, 9229) and listens(pid1, 9230)
