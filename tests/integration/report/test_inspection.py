@@ -164,6 +164,27 @@ def test_a_port_of_the_systems_choice_is_found(start):
     assert "no JavaScript runs" in asked(pid1, "stack", "0")
 
 
+def test_the_workers_own_user_needs_no_right(start, tmp_path):
+    for folder in [tmp_path, *tmp_path.parents][:-1]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    become = ["setpriv", "--reuid=4321", "--regid=4321", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all",
+              "--no-new-privs"]  # fmt: skip
+    pid1 = start(user=4321)
+    # No file is written, wherever one could be.
+    frozen = ["unshare", "--mount", "sh", "-c", 'mount -o remount,bind,ro / && exec "$@"', "sh"]
+    for verb, begins in (("stack", "slot 0, process "), ("heap-snapshot", '{"snapshot":{"meta":')):
+        done = inside(pid1, *frozen, *become, nodeinit.binary(), "ctl", verb, "0")
+        assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith(begins)
+
+
+def test_root_without_rights_is_told_so(start, tmp_path):
+    for folder in [tmp_path, *tmp_path.parents][:-1]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    pid1 = start(user=4321)
+    done = inside(pid1, "setpriv", "--bounding-set=-all", "--inh-caps=-all", nodeinit.binary(), "ctl", "stack", "0")
+    assert done.returncode == 1 and "Operation not permitted" in done.stderr
+
+
 def test_a_worker_that_would_die_of_the_signal_gets_none(start):
     pid1 = start(options=["--disable-sigusr1"])
     before = slots(pid1)[0]["pid"]
