@@ -5,13 +5,14 @@ _nodeinit() {
   COMPREPLY=()
   if [ "${COMP_WORDS[1]}" = ctl ] && [ "$COMP_CWORD" -gt 1 ]; then
     if [ "$COMP_CWORD" -eq 2 ]; then
-      words='status top reload scale restart stop signal health events import-pm2'
+      words='status top reload scale restart stop signal health events stack cpu-profile heap-snapshot heap-stats report import-pm2'
     else
       words=
       case ${COMP_WORDS[2]} in
         status) words='--json' ;;
         stop) words='--quick' ;;
         health) words='live ready' ;;
+        cpu-profile) words='s' ;;
         import-pm2) COMPREPLY=($(compgen -f -- "$word")); return ;;
       esac
       words="$words --program --control"

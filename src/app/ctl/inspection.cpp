@@ -30,7 +30,7 @@ constexpr std::array<Question, 3> kQuestions = {
       ".split('\\n').slice(1).filter(f=>!f.includes('nodeinit-ctl:')).join('\\n')}"
       "finally{E.stackTraceLimit=l;E.prepareStackTrace=p}"},
      {"heap-stats",
-      "const v=require('v8');return JSON.stringify({memoryUsage:process.memoryUsage(),"
+      "const v8=require('v8');return JSON.stringify({memoryUsage:process.memoryUsage(),"
       "heap:v8.getHeapStatistics(),spaces:v8.getHeapSpaceStatistics()},null,2)"},
      // Names that it would look up take seconds (excludeNetwork); the environment is secret.
      {"report",
@@ -40,6 +40,7 @@ constexpr std::array<Question, 3> kQuestions = {
 constexpr std::string_view kProfile = "cpu-profile";
 constexpr std::string_view kSnapshot = "heap-snapshot";
 constexpr Duration kProfileTime = 10s;
+constexpr int kMoreTries = 3;  // another client's inspector is closed while we ask
 
 void tell(std::string_view text) {
   const std::string line = "nodeinit ctl: " + printable_lines(text) + "\n";
@@ -62,6 +63,10 @@ bool write_all(std::string_view bytes) {
   return true;
 }
 
+Error of(const std::string& who, const Error& why) {
+  return Error{.operation = "inspect", .subject = who, .code = why.code, .reason = why.reason};
+}
+
 // {"chunk": "…"}; each is a hundred kilobytes or so.
 bool write_chunk(std::string_view parameters) {
   const auto json = Json::parse(parameters, {.bytes = wire::InspectorStream::kLongestMessage});
@@ -69,15 +74,12 @@ bool write_chunk(std::string_view parameters) {
   return chunk && write_all(*chunk);
 }
 
-Result<void> ask(Inspector& inspector, const Question& question, const std::string& who) {
-  NI_TRY(std::string text, inspector.evaluate(question.body, true));
-  if (question.verb == "stack") {
-    text = who + (text.empty() ? ": no JavaScript runs, its event loop waits"
-                               : ", JavaScript of its main thread:\n" + text);
-    text = printable_lines(text);
+void show(std::string_view verb, std::string text, const std::string& who) {
+  if (verb == "stack") {
+    text = printable_lines(who + (text.empty() ? ": no JavaScript runs, its event loop waits"
+                                               : ", JavaScript of its main thread:\n" + text));
   }
   (void)write_all(text + "\n");
-  return {};
 }
 
 Result<void> profile(Inspector& inspector, Duration time) {
@@ -87,7 +89,7 @@ Result<void> profile(Inspector& inspector, Duration time) {
   NI_TRY(done, inspector.call("Profiler.stop"));
   constexpr std::string_view kBegin = R"({"profile":)";
   if (!done.starts_with(kBegin)) {
-    return Error{.operation = "understand", .subject = "the profile", .code = 0, .reason = {}};
+    return Error{.reason = "what it has answered is no profile"};
   }
   (void)write_all(std::string_view(done).substr(kBegin.size(), done.size() - kBegin.size() - 1));
   return waited;
@@ -124,11 +126,8 @@ Result<void> inspect(std::string_view verb, const Json& slot, std::optional<Dura
   const Json told = slot.at("inspector");
   const auto pid = Pid::from(static_cast<int>(told.at("pid").integer().value_or(0)));
   if (!pid) {
-    return Error{.operation = "inspect",
-                 .subject = name,
-                 .code = 0,
-                 .reason = slot.at("pid") ? "its worker is no Node that nodeinit knows"
-                                          : "it has no worker"};
+    return of(name, {.reason = slot.at("pid") ? "its worker is no Node that nodeinit knows"
+                                              : "it has no worker"});
   }
   using enum InspectedWorker::Usr1;
   const Json usr1 = told.at("usr1");
@@ -138,28 +137,32 @@ Result<void> inspect(std::string_view verb, const Json& slot, std::optional<Dura
                                        : usr1.equals("program") ? program
                                                                 : unknown};
   const std::string who = fmt::format("{}, process {}", name, pid->value());
-  auto opened = Inspector::open(worker, [&](const std::string& note) { tell(who + ": " + note); });
-  if (!opened) {
-    return Error{.operation = "inspect",
-                 .subject = who,
-                 .code = opened.error().code,
-                 .reason = opened.error().reason};
-  }
   const auto* const question = std::ranges::find(kQuestions, verb, &Question::verb);
-  // A question is answered by the worker alone; a method by whoever has the port.
-  if (question == kQuestions.end()) {
-    if (auto asked = opened->evaluate("return ''", false); !asked) {
-      (void)opened->close();
-      return std::move(asked).error();
+  const bool is_question = question != kQuestions.end();
+  for (int more = kMoreTries;; --more) {
+    auto opened =
+        Inspector::open(worker, [&](const std::string& note) { tell(who + ": " + note); });
+    if (!opened) {
+      return of(who, opened.error());
     }
+    // A question is answered by the worker alone; a method by whoever has the port.
+    auto answer = opened->evaluate(is_question ? question->body : "return ''");
+    if (!answer && opened->was_lost() && more > 0) {
+      continue;
+    }
+    Result<void> done;
+    if (!answer) {
+      done = answer.error();
+    } else if (is_question) {
+      show(verb, *std::move(answer), who);
+    } else {
+      done = verb == kProfile ? profile(*opened, time.value_or(kProfileTime)) : snapshot(*opened);
+    }
+    if (!opened->close()) {
+      tell(who + ": its inspector stays open until its main thread is back in JavaScript");
+    }
+    return done ? done : of(who, done.error());
   }
-  auto done = question != kQuestions.end() ? ask(*opened, *question, who)
-              : verb == kProfile           ? profile(*opened, time.value_or(kProfileTime))
-                                           : snapshot(*opened);
-  if (!opened->close()) {
-    tell(who + ": its inspector stays open until its main thread is back in JavaScript");
-  }
-  return done;
 }
 
 }  // namespace ni::app

@@ -28,7 +28,9 @@ using wire::Json;
 constexpr Duration kBetweenTries = 20ms;
 constexpr Duration kUntilNote = 2s;
 constexpr Duration kAnswerOfThread = 5s;  // of the inspector's own, which nothing blocks
+constexpr Duration kTurning = 1s;
 constexpr Duration kClosing = 3s;
+constexpr Duration kAskAgain = 1s;  // another client may just have closed it
 
 Error failure(std::string reason) {
   return Error{
@@ -128,6 +130,7 @@ bool Inspector::connect(int port) {
   }
   socket_ = std::move(*made);
   stream_ = wire::InspectorStream();
+  ended_ = false;
   return true;
 }
 
@@ -143,9 +146,11 @@ Result<void> Inspector::attach(int port) {
   const auto targets = Json::parse(*list);
   const std::string id = targets ? targets->at(0).at("id").string().value_or("") : "";
   const auto is_of_uuid = [](char letter) { return letter == '-' || std::isxdigit(letter) != 0; };
-  if (id.empty() || !std::ranges::all_of(id, is_of_uuid) || !connect(port)) {
+  if (id.empty() || !std::ranges::all_of(id, is_of_uuid)) {
     return failure(fmt::format("what listens on port {} is no inspector", port));
   }
+  ended_ = !connect(port);
+  if (ended_) return failure("its inspector was closed");
   if (auto sent = send(wire::inspector_upgrade(port, "/" + id)); !sent) return sent;
   for (;;) {
     NI_TRY(const bool upgraded, stream_.upgraded());
@@ -190,11 +195,13 @@ Result<void> Inspector::ask_to_open() const {
   return sys::send_signal(worker_.pid, signals::usr1);
 }
 
+// Where another one had the port, Node does not try again by itself.
 Result<Inspector> Inspector::open(InspectedWorker worker,
                                   const std::function<void(std::string)>& note) {
   NI_TRY(sys::UniqueFd signals, sys::open_signal_fd());
   Inspector inspector(worker, std::move(signals));
   const Instant begun = sys::now();
+  Instant asked_at = begun;
   bool is_held = false;
   bool noted = false;
   for (;;) {
@@ -202,13 +209,18 @@ Result<Inspector> Inspector::open(InspectedWorker worker,
     const bool answers = port && inspector.connect(*port);
     is_held = answers && !listens(worker.pid, *port).value_or(true);
     if (answers && !is_held) {
-      if (auto attached = inspector.attach(*port); !attached) return std::move(attached).error();
-      return inspector;
+      auto attached = inspector.attach(*port);
+      if (attached) return inspector;
+      // One that has just been closed still takes connections for a moment.
+      if (!inspector.ended_ || sys::now() - begun > kAnswerOfThread) {
+        return std::move(attached).error();
+      }
     }
-    // Where another one had the port, Node does not try again by itself.
     if (is_held) {
       inspector.opened_by_us_ = false;
-    } else if (!std::exchange(inspector.opened_by_us_, true)) {
+    } else if (!answers && (!inspector.opened_by_us_ || sys::now() - asked_at > kAskAgain)) {
+      inspector.opened_by_us_ = true;
+      asked_at = sys::now();
       if (auto asked = inspector.ask_to_open(); !asked) return std::move(asked).error();
     }
     const Duration waited = sys::now() - begun;
@@ -233,8 +245,10 @@ Result<Inspector> Inspector::open(InspectedWorker worker,
 
 Result<std::string> Inspector::next_message(Duration silence) {
   for (;;) {
-    NI_TRY(auto message, stream_.message());
-    if (message) return *std::move(message);
+    auto message = stream_.message();
+    ended_ = ended_ || !message;
+    if (!message) return std::move(message).error();
+    if (*message) return **std::move(message);
     if (auto received = receive(silence); !received) return std::move(received).error();
   }
 }
@@ -280,7 +294,7 @@ Result<std::string> Inspector::call(std::string_view method, std::string_view pa
 
 // Only where it is the worker, whoever listens on that port. Our name stands in the stack in the way of a
 // file's.
-std::string Inspector::guarded(std::string_view body) const {
+std::string Inspector::guarded(std::string_view body, bool awaits) const {
   const Json parameters = Json::object(
       {{"expression",
         fmt::format(
@@ -289,42 +303,46 @@ std::string Inspector::guarded(std::string_view body) const {
             worker_.pid.value(), body)},
        {"includeCommandLineAPI", true},  // `require`, where there is no getBuiltinModule
        {"returnByValue", true},
+       {"awaitPromise", awaits},
        {"silent", true}});
   return parameters.text();
 }
 
-// It ends the connection.
-void Inspector::ask_to_close() {
-  if (opened_by_us_ && !std::exchange(asked_to_close_, true)) {
-    // An error: it has ended, and nothing is open.
-    (void)begin_call("Runtime.evaluate", guarded("require('inspector').close()"));
-  }
-}
-
-Result<std::string> Inspector::evaluate(std::string_view body, bool is_last) {
-  NI_TRY(const int id, begin_call("Runtime.evaluate", guarded(body)));
-  if (is_last) ask_to_close();
-  NI_TRY(const std::string text, end_call(id, kPatience));
+Result<std::string> Inspector::evaluate(std::string_view body) {
+  NI_TRY(const std::string text, call("Runtime.evaluate", guarded(body)));
   NI_TRY(const Json json, Json::parse(text, {.bytes = wire::InspectorStream::kLongestMessage}));
   const Json thrown = json.at("exceptionDetails");
   if (thrown) {
-    return failure("it has thrown: " +
-                   thrown.at("exception").at("description").string().value_or("something"));
+    const auto what = thrown.at("exception").at("description").string();
+    return failure("it has thrown: " + std::string(first_line(what ? *what : "something")));
   }
   auto value = json.at("result").at("value").string();
   if (!value) return failure("another process listens on its inspector's port");
   return *std::move(value);
 }
 
+// SIGUSR1 is a wish twice, by an interrupt and by an event of the loop (node src/inspector_agent.cc,
+// RequestIoThreadStart()). Where the interrupt came first, the event would open the inspector again: it
+// is closed when the loop has turned, or, where that takes long, now and then.
 bool Inspector::close() {
-  ask_to_close();
+  if (!opened_by_us_ || ended_) return true;
+  const auto turned = call("Runtime.evaluate",
+                           guarded("const t=require('timers').setImmediate;"
+                                   "return new Promise(r=>{const f=n=>n?t(f,n-1):r('');f(3)})",
+                                   true),
+                           kTurning);
+  // An error: it has ended.
+  (void)begin_call("Runtime.evaluate",
+                   guarded(fmt::format("const{{close}}=require('inspector'),t=require('timers')"
+                                       ".setImmediate,f=n=>{{close();n&&t(f,n-1)}};f({})",
+                                       turned ? 0 : 3)));
   const Instant until = sys::now() + kClosing;
-  while (opened_by_us_ && !ended_ && sys::now() < until) {
+  while (!ended_ && sys::now() < until) {
     const auto message = stream_.message();
     ended_ = ended_ || !message;  // a close frame
     if (message && !*message && !receive(until - sys::now())) break;
   }
-  return !opened_by_us_ || ended_;
+  return ended_;
 }
 
 }  // namespace ni::app

@@ -42,9 +42,8 @@ class Inspector {
   static Result<Inspector> open(InspectedWorker worker,
                                 const std::function<void(std::string)>& note);
 
-  // What the body of a function returns there, a string; `require` knows builtin modules. `is_last`:
-  // the inspector is closed in the same interrupt.
-  Result<std::string> evaluate(std::string_view body, bool is_last);
+  // What the body of a function returns there, a string; `require` knows builtin modules.
+  Result<std::string> evaluate(std::string_view body);
 
   // The result of a method, as JSON. `hear`: the parameters of each `event` until then; false: that
   // is enough.
@@ -53,6 +52,9 @@ class Inspector {
                            const std::function<bool(std::string_view)>& hear = {});
 
   Result<void> wait(Duration duration);
+
+  // It was open before, and somebody has closed it.
+  bool was_lost() const { return ended_ && !opened_by_us_; }
 
   // It is as it was before. False: only once the worker's main thread gets to it.
   bool close();
@@ -71,15 +73,13 @@ class Inspector {
   Result<int> begin_call(std::string_view method, std::string_view parameters);
   Result<std::string> end_call(int id, Duration silence, std::string_view event = {},
                                const std::function<bool(std::string_view)>& hear = {});
-  std::string guarded(std::string_view body) const;
-  void ask_to_close();
+  std::string guarded(std::string_view body, bool awaits = false) const;
 
   InspectedWorker worker_;
   sys::UniqueFd signals_;
   sys::UniqueFd socket_;
   wire::InspectorStream stream_;
   bool opened_by_us_ = false;
-  bool asked_to_close_ = false;
   bool ended_ = false;
   int last_id_ = 0;
 };

@@ -25,9 +25,14 @@ const hangs = {
     for (;;) parseBigThing(text);
   },
 };
-function busyFunction() { for (const end = Date.now() + 20; Date.now() < end;); }
+// Compiled anew each time: V8 does not know the compiled loops of before a profile began, and names their caller.
+const busy = () => (0, eval)(`(function busyFunction() {
+  let x = ${Math.random()};
+  for (let i = 0; i < 1e7; i++) x = (x * 31 + i) | 0;
+  return x;
+})`)();
 const server = require('http').createServer((request, response) => {
-  if (request.url === '/busy') setInterval(busyFunction, 30);
+  if (request.url === '/busy') setInterval(busy, 30);
   const hang = hangs[request.url];
   if (hang) setImmediate(hang);
   response.setHeader('Connection', 'close');
@@ -125,13 +130,25 @@ def test_a_profile_a_snapshot_figures_and_a_report(start, major):
     report = asked(pid1, "report", "0")
     assert json.loads(report)["header"]["processId"] == slots(pid1)[0]["pid"]
     assert "not-to-be-shown" not in report
-    assert not listens(pid1) and pid1.stop() == 0
+    pid1.wait_for(lambda: not listens(pid1), what="the inspector's port to be closed")
+    assert pid1.stop() == 0
 
 
 def asked(pid1, *words):
     done = pid1.ctl(*words, timeout=90)
     assert (done.code, done.err) == (0, ""), done.err[:2000]
     return done.out
+
+
+def test_a_busy_worker_is_asked_again_and_again_and_its_inspector_stays_closed(start):
+    pid1 = start()
+    get(pid1, "/busy")
+    for _ in range(5):
+        asked(pid1, "heap-stats", "0")
+    pid1.wait_for(lambda: not listens(pid1), what="the inspector's port to be closed")
+    get(pid1, "/")  # its event loop has turned since
+    assert not listens(pid1)
+    assert pid1.err.count("Debugger attached.") == 5
 
 
 def test_an_inspector_that_was_open_stays_open(start):
@@ -145,6 +162,27 @@ def test_an_inspector_that_was_open_stays_open(start):
 def test_a_port_of_the_systems_choice_is_found(start):
     pid1 = start(options=["--inspect=0"])
     assert "no JavaScript runs" in asked(pid1, "stack", "0")
+
+
+def test_the_workers_own_user_needs_no_right(start, tmp_path):
+    for folder in [tmp_path, *tmp_path.parents][:-1]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    become = ["setpriv", "--reuid=4321", "--regid=4321", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all",
+              "--no-new-privs"]  # fmt: skip
+    pid1 = start(user=4321)
+    # No file is written, wherever one could be.
+    frozen = ["unshare", "--mount", "sh", "-c", 'mount -o remount,bind,ro / && exec "$@"', "sh"]
+    for verb, begins in (("stack", "slot 0, process "), ("heap-snapshot", '{"snapshot":{"meta":')):
+        done = inside(pid1, *frozen, *become, nodeinit.binary(), "ctl", verb, "0")
+        assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith(begins)
+
+
+def test_root_without_rights_is_told_so(start, tmp_path):
+    for folder in [tmp_path, *tmp_path.parents][:-1]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    pid1 = start(user=4321)
+    done = inside(pid1, "setpriv", "--bounding-set=-all", "--inh-caps=-all", nodeinit.binary(), "ctl", "stack", "0")
+    assert done.returncode == 1 and "Operation not permitted" in done.stderr
 
 
 def test_a_worker_that_would_die_of_the_signal_gets_none(start):
@@ -181,10 +219,9 @@ def test_without_the_module_nobody_knows_whose_handler_it_is(start):
     assert listens(pid1)  # it was open before
 
 
-def test_what_is_no_node_gets_nothing(start, tmp_path):
-    pid1 = nodeinit.start(["sleep", "1000"], ["--mode", "cluster", "--ready", "online"])
-    with pid1:
-        pid1.wait_for(lambda: "pid" in slots(pid1)[0])
+def test_what_is_no_node_gets_nothing():
+    with nodeinit.start(["sleep", "1000"], ["--mode", "cluster", "--ready", "online"]) as pid1:
+        pid1.wait_for(lambda: pid1.ctl("status").code == 0 and "pid" in slots(pid1)[0])
         done = pid1.ctl("stack", "0")
         assert done.code == 1 and "its worker is no Node that nodeinit knows" in done.err
         assert pid1.ctl("stack", "7").code == 1
@@ -201,7 +238,7 @@ def test_the_inspector_is_closed_when_the_client_is_stopped(start):
     out, _ = client.communicate(timeout=60)
     assert client.returncode == 1
     assert json.loads(out)["nodes"]  # as far as it had come
-    assert not listens(pid1)
+    pid1.wait_for(lambda: not listens(pid1), what="the inspector's port to be closed")
 
 
 def test_a_slot_that_another_process_keeps_from_its_port_is_told(start):
