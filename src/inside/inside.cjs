@@ -21,9 +21,10 @@
     // a Node without it
   }
 
-  // Threads load it, too, and so may children that inherit options: only a worker has this channel.
+  // Threads load it, too, and so may children that inherit options: only a worker has this channel, and below a command
+  // that is run as it is (where no worker has the name) a child of somebody else.
   const adoptBy = process.env.NODEINIT_ADOPT_BY;
-  if (process.channel && process.send) return work();
+  if (process.channel && process.send && !adoptBy) return work();
   if (adoptBy && require('worker_threads').isMainThread) waitToListen();
 
   // ---- Below a command that is run as it is (NODEINIT_ADOPT): this process may be the program, or one of its wrappers.
@@ -80,7 +81,12 @@
       const ask = (...more) =>
         processes.spawnSync(messenger, words.concat(more), { env, stdio: ['ignore', 'pipe', 'ignore'], timeout: 3000 });
       if (process._eval !== undefined || process.argv[1] === undefined || process.argv[1] === '-') {
-        ask('cannot', 'it runs no file that siblings could run, too');
+        ask('cannot', 'it runs no file that siblings could run, too; put the program into a file');
+        return;
+      }
+      if (process.channel) {
+        const of = require('cluster').isWorker ? "the program's own cluster" : 'what has started it (nodemon, pm2, fork)';
+        ask('cannot', `it is a child of ${of}, with a channel to it; let the command start node itself`);
         return;
       }
       const answer = /^yes (\d+)/.exec(String(ask('ask').stdout));
@@ -89,7 +95,7 @@
       const cluster = require('cluster');
       if (!cluster.isWorker) {
         delete process.env.NODE_UNIQUE_ID;
-        ask('cannot', 'it has loaded `cluster` before it listens, as a primary of its own');
+        ask('cannot', 'it has loaded `cluster` before it listens, as a primary of its own; leave that out, or make the command `node FILE`');
         return;
       }
       const child = processes.spawn(messenger, words.concat(['take', directory], argv), {

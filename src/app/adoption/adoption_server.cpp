@@ -113,7 +113,9 @@ std::string AdoptionServer::answer(Client& client) {
   const Incarnation worker = std::get<Incarnation>(whose);
   Rights rights = rights_of(*process, hooks_.limit_of_workers());
   if (!rights.differs.empty()) {
-    hooks_.refused(*process, "its siblings would not have its rights:" + rights.differs);
+    hooks_.refused(*process, fmt::format("its siblings would not have its rights:{}; give them to "
+                                         "the container, so that nodeinit has them, too",
+                                         rights.differs));
     return "no, other rights";
   }
   if (message->wish == "take") {

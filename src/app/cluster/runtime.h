@@ -196,6 +196,7 @@ class Runtime final : public Host {
     std::optional<Pid> program;  // below it, adopted
   };
   std::map<Incarnation, Chain> chains_;
+  std::string told_refusal_;  // why a process was not adopted, as it was said last
   StartsUnderWay starts_;
   std::deque<Event> events_;
   Actions actions_;  // reused from turn to turn

@@ -49,6 +49,8 @@ void Runtime::open_adoption() {
                   },
               .refused =
                   [this](Pid process, const std::string& why) {
+                    // All of a program's own cluster would say the same.
+                    if (std::exchange(told_refusal_, why) == why) return;
                     log_.info("not_adopted",
                               fmt::format("process {} is about to listen and stays one process: {}",
                                           process.value(), why));

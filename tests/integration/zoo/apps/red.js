@@ -1,0 +1,1 @@
+module.exports = { flowFile: 'flows.json', credentialSecret: 'zoo', logging: { console: { level: 'warn' } } };
