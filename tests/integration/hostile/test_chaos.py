@@ -220,8 +220,8 @@ def descriptors(pid):
 
 
 def resident(pid):
-    """Bytes of its own: what it shares with others comes and goes with them."""
-    found = re.findall(r"^Private_(?:Clean|Dirty): +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    """Bytes that it has written to: pages of the program file are shared, or not, with whoever else runs it."""
+    found = re.findall(r"^Private_Dirty: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
     return sum(map(int, found)) << 10
 
 
