@@ -1,5 +1,5 @@
 """The programs of the zoo: a package, the command that its documents give, and how it is asked. The packages and their
-versions stand in short/package.json (an ordinary run), long/package.json and web/package.json (`--long`)."""
+versions stand in short/package.json (an ordinary run), long/package.json (`--long`)."""
 
 from dataclasses import dataclass
 
@@ -42,18 +42,8 @@ PROGRAMS = [
     Program("Hono", "node hono.mjs", "@hono/node-server", group="long"),
     Program("Polka", "node polka.js", "polka", group="long"),
     Program("Feathers", "node feathers.mjs", "@feathersjs/koa", path="/messages", group="long"),
-    Program("LoopBack", "node loopback.js", "@loopback/rest", group="long"),
     Program("Moleculer", "node moleculer.js", "moleculer-web", path="/greeter/hello", group="long"),
     Program("tRPC standalone", "node trpc.mjs", "@trpc/server", path="/hello", group="long"),
     Program("SockJS", "node sockjs.js", "sockjs", path="/echo/info", group="long"),
-    Program("Hocuspocus", "node hocuspocus.mjs", "@hocuspocus/server", group="long"),
-    Program("Sails", "node sails.js", "sails", path="/hello", group="long"),
-    Program("smtp-server", "node smtp.js", way=visits.Smtp, group="long"),
     Program("cors-anywhere", "node cors.js", group="long"),
-    Program("sirv-cli", "node_modules/.bin/sirv public --port @PORT@", path="/hello.txt", group="long"),
-    Program("superstatic", "node_modules/.bin/superstatic public --port @PORT@ --host 127.0.0.1", path="/hello.txt", group="long"),
-    Program("local-web-server", "node_modules/.bin/ws --port @PORT@ --directory public", path="/hello.txt", group="long"),
-    Program("json-graphql-server", "node_modules/.bin/json-graphql-server db.cjs --p @PORT@", path="/graphql", group="long"),
-    Program("Prism", "node_modules/.bin/prism mock -p @PORT@ openapi.yaml", "@stoplight/prism-cli", path="/hello", group="long"),
-    Program("Node-RED", "node_modules/.bin/node-red -u red -p @PORT@ --settings red.js", "node-red", path="/settings", group="long"),
 ]  # fmt: skip

@@ -80,16 +80,6 @@ class Mqtt(Way):
         return said, stream.read(2)
 
 
-class Smtp(Way):
-    """The greeting, and the answer to QUIT."""
-
-    def talk(self, connection):
-        stream = connection.makefile("rb")
-        greeting = stream.readline()
-        connection.sendall(b"QUIT\r\n")
-        return greeting[:4], stream.readline()
-
-
 class Grpc(Way):
     """A call without arguments by HTTP/2, its headers as literals."""
 

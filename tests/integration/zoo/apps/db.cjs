@@ -1,1 +1,0 @@
-module.exports = { posts: [{ id: 1, title: 'hello' }] };

@@ -1,1 +1,0 @@
-module.exports = { flowFile: 'flows.json', credentialSecret: 'zoo', logging: { console: { level: 'warn' } } };
