@@ -321,13 +321,14 @@
       return any;
     };
 
-    // HTTP/2: GOAWAY, and no new streams.
+    // HTTP/2: GOAWAY, and no new streams. A session without a stream so far is about to have its first.
     const closeSessions = () => {
+      const young = Date.now() - retired < FRESH;
       for (const server of servers) {
         const symbol = typeof server.updateSettings === 'function' && symbolOf(server, 'sessions');
         for (const session of (symbol && server[symbol]) || []) {
           try {
-            session.close();
+            if (!young || session.state.lastProcStreamID > 0) session.close();
           } catch (_) {
             // it is closing
           }
@@ -389,6 +390,7 @@
         finished = true;
         return report('leaves', { open: look().requests });
       }
+      closeSessions(); // of those that came since, too
       const seen = look();
       const signal = handled();
       if (wanted.late && signal) return stopListening() && seen.requests === 0 ? again() : finish(signal, seen);
