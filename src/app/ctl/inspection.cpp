@@ -44,7 +44,9 @@ constexpr int kMoreTries = 3;  // another client's inspector is closed while we 
 
 void tell(std::string_view text) {
   const std::string line = "nodeinit ctl: " + printable_lines(text) + "\n";
-  (void)::write(STDERR_FILENO, line.data(), line.size());  // nobody is left to hear of a failure
+  if (::write(STDERR_FILENO, line.data(), line.size()) < 0) {
+    return;  // nobody is left to hear of a failure
+  }
 }
 
 // To stdout, which may be slow or not block. False: nobody reads it any more.
@@ -140,8 +142,8 @@ Result<void> inspect(std::string_view verb, const Json& slot, std::optional<Dura
   const auto* const question = std::ranges::find(kQuestions, verb, &Question::verb);
   const bool is_question = question != kQuestions.end();
   for (int more = kMoreTries;; --more) {
-    auto opened =
-        Inspector::open(worker, [&](const std::string& note) { tell(who + ": " + note); });
+    auto opened = Inspector::open(
+        worker, [&](const std::string& note) { tell(std::string(who).append(": ").append(note)); });
     if (!opened) {
       return of(who, opened.error());
     }

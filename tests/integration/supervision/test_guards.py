@@ -238,7 +238,7 @@ def test_a_limit_of_requests_that_nobody_counts_is_told(start):
 def test_a_worker_whose_loop_stays_slow_is_replaced_and_not_all_of_them(start):
     service = start(workers=2, NODEINIT_MAX_LOOP_DELAY="150ms/2s")
     before = service.pids()
-    slow = service.ask("/slow-loop?ms=1500")["pid"]
+    slow = service.ask("/slow-loop?ms=600")["pid"]
     service.wait_replaced(before, 60)
     service.pid1.wait_line(rf"worker {slow} its event loop answers after [\d.a-z]+ and has been slow")
     service.pid1.wait_line(rf"worker {slow} is being replaced \(loop delay\)")
