@@ -123,6 +123,8 @@ class Lints(unittest.TestCase):
     def test_a_metric_and_an_event_that_no_page_lists_are_found(self):
         self.write("src/a.cpp", 'single("nodeinit_x_total", MetricType::counter, "How " "many.", 1);\n'
                    'report(LogLevel::warn, "worker_odd", "is odd", worker, turn); log_.info(\n"all_well", text);\n')  # fmt: skip
+        self.write("tests/simulation/world.cpp", 'law(a < b,\n    "a stop " "ends");\nlaw(c, "nobody is left");\n')
+        self.write("src/DESIGN.md", "<!-- laws:begin -->\n<!-- laws:end -->\n")
         for name in ("metrics", "events"):
             self.write(f"docker/docs/{name}.md", f"<!-- {name}:begin -->\n<!-- {name}:end -->\n")
         with contextlib.redirect_stdout(io.StringIO()) as said:
@@ -130,6 +132,7 @@ class Lints(unittest.TestCase):
             self.assertEqual(pages.main([str(self.top), "--write"]), 1)
         self.assertIn("worker_odd: say what it means", said.getvalue())
         metrics, events = ((self.top / f"docker/docs/{name}.md").read_text() for name in ("metrics", "events"))
+        self.assertIn("\n- a stop ends\n- nobody is left\n", (self.top / "src/DESIGN.md").read_text())
         self.assertIn("| `nodeinit_x_total` | counter | How many. |", metrics)
         self.write("docker/docs/events.md", events.replace("…", "it is odd"))
         with contextlib.redirect_stdout(io.StringIO()):
