@@ -11,6 +11,9 @@
                                          with one byte: HTTP allows that (RFC 9112, 9.3.1); asked again, counted
     Tally.slowest                        seconds
     Tally.pids                           who answered, from {"pid": …} in the body: Counter
+    NamedClients(port, count, pause=0)   a context manager: count threads open a connection for each request, from an
+                                         address of its own, by which the server can note whom it has accepted
+        .answered, .lost                 their number (answers that end in "done"); {address: refused|reset|cut|hung}
     burst(port, path, count) -> [Future] count requests at once, a connection each; result() is an Answer
 
 Kinds of error: refused, reset, timeout, short (ended within an answer), empty (closed without an answer on a
@@ -91,6 +94,43 @@ class Clients:
         self._over.set()
         for thread in self._threads:
             thread.join(self._patience)
+
+
+class NamedClients(Clients):
+    HUNG = 30  # seconds
+    REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+    def __init__(self, port, count, pause=0.0):
+        self.port, self.answered, self.lost = port, 0, {}
+        self._next, self._pause = 0, pause
+        super().__init__(count, self.HUNG + 5)
+
+    def _client(self, _):
+        while not self.is_over():
+            with self._lock:
+                self._next += 1
+                number = self._next
+            address = f"127.{1 + (number >> 16) % 250}.{(number >> 8) & 255}.{number & 255}"
+            seen = self._ask(address)
+            with self._lock:
+                if seen == "done":
+                    self.answered += 1
+                else:
+                    self.lost[address] = seen
+            time.sleep(self._pause)
+
+    def _ask(self, address):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), self.HUNG, (address, 0)) as connection:
+                connection.sendall(self.REQUEST)
+                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+                return "done" if answer.endswith(b"done") else "cut"
+        except ConnectionRefusedError:
+            return "refused"
+        except (ConnectionResetError, BrokenPipeError):
+            return "reset"
+        except (socket.timeout, TimeoutError):
+            return "hung"
 
 
 class Load(Clients):

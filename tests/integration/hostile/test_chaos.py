@@ -26,50 +26,12 @@ require('http').createServer((_, answer) => setTimeout(() => answer.end('done'),
   .on('connection', (socket) => fs.writeSync(notes, socket.remoteAddress.replace('::ffff:', '') + '\\n'))
   .listen(process.env.PORT);
 """
-REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-HUNG = 30
 SHORT, LONG = 25, 3600  # seconds
 WORKERS = 2
 WARM = 2  # rounds
 MIB = 1 << 20
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it goes into the namespace of PID 1")
-
-
-class Clients(http.Clients):
-    """Each connection has an address of its own, so that no note can mean another one."""
-
-    def __init__(self, port, count=12):
-        self.port, self.answered, self.lost = port, 0, {}  # lost: address -> what the client saw
-        self._next = 0
-        super().__init__(count, HUNG + 5)
-
-    def _client(self, _):
-        while not self.is_over():
-            with self._lock:
-                self._next += 1
-                number = self._next
-            address = f"127.{1 + (number >> 16) % 250}.{(number >> 8) & 255}.{number & 255}"
-            seen = self._ask(address)
-            with self._lock:
-                if seen == "done":
-                    self.answered += 1
-                else:
-                    self.lost[address] = seen
-            time.sleep(0.002)
-
-    def _ask(self, address):
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), HUNG, (address, 0)) as connection:
-                connection.sendall(REQUEST)
-                answer = b"".join(iter(lambda: connection.recv(65536), b""))
-                return "done" if answer.endswith(b"done") else "cut"
-        except ConnectionRefusedError:
-            return "refused"
-        except (ConnectionResetError, BrokenPipeError):
-            return "reset"
-        except (socket.timeout, TimeoutError):
-            return "hung"
 
 
 class Probe(http.Clients):
@@ -259,7 +221,7 @@ def test_after_any_of_it_pid1_is_as_it_was(request, tmp_path, group):
         for slot in range(WORKERS):
             pid1.wait_line(rf"slot {slot}: worker \d+ is ready")
         rounds, figures = 0, []
-        with Clients(port) as clients, Probe(web) as probe:
+        with http.NamedClients(port, 12, pause=0.002) as clients, Probe(web) as probe:
             end = time.monotonic() + seconds
             while time.monotonic() < end or rounds < WARM + 2:
                 chaos.round()

@@ -5,7 +5,6 @@ import collections
 import os
 import random
 import signal
-import socket
 
 import pytest
 from support import http, node, nodeinit
@@ -18,43 +17,7 @@ require('http').createServer((_, answer) => answer.end('done'))
   .on('connection', (socket) => fs.writeSync(notes, socket.remoteAddress.replace('::ffff:', '') + '\\n'))
   .listen(process.env.PORT);
 """
-REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 CLIENTS = 64
-HUNG = 30
-
-
-class Clients(http.Clients):
-    def __init__(self, port):
-        self.port, self.answered, self.lost = port, 0, {}  # lost: address -> what the client saw
-        self._next = 0
-        super().__init__(CLIENTS, HUNG + 5)
-
-    def _client(self, _):
-        while not self.is_over():
-            with self._lock:
-                self._next += 1
-                number = self._next
-            # An address for each connection, so that no note can mean another one.
-            address = f"127.{1 + (number >> 16)}.{(number >> 8) & 255}.{number & 255}"
-            seen = self._ask(address)
-            with self._lock:
-                if seen == "done":
-                    self.answered += 1
-                else:
-                    self.lost[address] = seen
-
-    def _ask(self, address):
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), HUNG, (address, 0)) as connection:
-                connection.sendall(REQUEST)
-                answer = b"".join(iter(lambda: connection.recv(65536), b""))
-                return "done" if answer.endswith(b"done") else "cut"
-        except ConnectionRefusedError:
-            return "refused"
-        except (ConnectionResetError, BrokenPipeError):
-            return "reset"
-        except (socket.timeout, TimeoutError):
-            return "hung"
 
 
 @pytest.mark.timeout(600)
@@ -69,7 +32,7 @@ def test_only_what_the_dead_worker_had_accepted_is_lost(request, tmp_path):
             pid1.wait_for(lambda: pid1.err.count("is ready after") >= times, 60, "two ready workers")
 
         wait_ready(2)
-        with Clients(port) as clients:
+        with http.NamedClients(port, CLIENTS) as clients:
             for round_ in range(kills):
                 wait_ready(2 + round_)
                 answered = clients.answered
